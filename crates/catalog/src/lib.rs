@@ -1,0 +1,1 @@
+//! Records: what exists, who may write, what happened.

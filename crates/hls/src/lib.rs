@@ -1,0 +1,1 @@
+//! From access units to MPEG-TS segments, and playlists as text.

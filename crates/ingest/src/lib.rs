@@ -1,0 +1,1 @@
+//! One task per publisher: socket to durable, listed segment.

@@ -1,0 +1,1 @@
+//! From RTMP media payloads to access units on one clean timeline.

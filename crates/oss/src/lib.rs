@@ -1,0 +1,1 @@
+//! The vocabulary of the OSS API: names, documents, error codes, signatures.

@@ -1,0 +1,1 @@
+//! The wire protocol of one publisher's RTMP connection, without I/O.

@@ -1,0 +1,1 @@
+//! Objects: named bytes which appear whole or not at all.
