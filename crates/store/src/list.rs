@@ -1,0 +1,137 @@
+use std::ops::ControlFlow;
+
+use crate::ObjectInfo;
+
+/// Which part of a bucket's keys a page is to show.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListQuery {
+    /// Only keys that begin with this; empty for all.
+    pub prefix: String,
+    /// Keys that contain it after `prefix` are shown as one common prefix, up to and including its first place there. An empty one groups nothing.
+    pub delimiter: Option<String>,
+    /// Only objects and common prefixes greater than this, by bytes; empty for all.
+    pub after: String,
+    /// At most so many objects and common prefixes together; more than [`LIST_LIMIT_MAX`] count as that. None are shown for 0.
+    pub limit: usize,
+}
+
+/// One page of a listing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListPage {
+    /// Objects in ascending order of their keys' bytes.
+    pub objects: Vec<ObjectInfo>,
+    /// Common prefixes, ascending.
+    pub prefixes: Vec<String>,
+    /// The [`after`](ListQuery::after) of the next page; `None` on the last one, and only there.
+    pub next: Option<String>,
+}
+
+/// The most entries of a page, so that no caller makes a store gather without end; it is the most that the API lets anyone ask for.
+pub const LIST_LIMIT_MAX: usize = 1000;
+
+/// Fills one page from keys in ascending order.
+///
+/// `scan(from, visit)` calls `visit` for each object with a key of at least `from`, ascending, until it breaks or there are no more.
+/// It is called again for each group that is skipped, so a group costs one seek, however many keys it has.
+pub(crate) fn fill<E>(
+    query: &ListQuery,
+    mut scan: impl FnMut(&str, &mut dyn FnMut(ObjectInfo) -> ControlFlow<()>) -> Result<(), E>,
+) -> Result<ListPage, E> {
+    let limit = query.limit.min(LIST_LIMIT_MAX);
+    let mut page = ListPage::default();
+    if limit == 0 {
+        return Ok(page);
+    }
+    let mut last = String::new();
+    let mut from = first_key(query);
+    while let Some(start) = from.take() {
+        scan(&start, &mut |info| {
+            let key = info.key.as_str();
+            if !key.starts_with(&query.prefix) {
+                return ControlFlow::Break(());
+            }
+            if page.objects.len() + page.prefixes.len() == limit {
+                page.next = Some(std::mem::take(&mut last));
+                return ControlFlow::Break(());
+            }
+            match group(query, key) {
+                Some(group) => {
+                    last = group.to_owned();
+                    from = successor(group);
+                    page.prefixes.push(group.to_owned());
+                    ControlFlow::Break(())
+                }
+                None => {
+                    key.clone_into(&mut last);
+                    page.objects.push(info);
+                    ControlFlow::Continue(())
+                }
+            }
+        })?;
+    }
+    Ok(page)
+}
+
+/// The least key that the page can show or group; `None` when there is none.
+fn first_key(query: &ListQuery) -> Option<String> {
+    if query.after < query.prefix {
+        return Some(query.prefix.clone());
+    }
+    match group(query, &query.after) {
+        // The whole group is not greater than `after`, or was shown before it.
+        Some(group) => successor(group),
+        None => Some(format!("{}\0", query.after)),
+    }
+}
+
+/// The common prefix that stands for `key`, if it is one of a group.
+fn group<'a>(query: &ListQuery, key: &'a str) -> Option<&'a str> {
+    let delimiter = query.delimiter.as_deref().filter(|delimiter| !delimiter.is_empty())?;
+    let rest = key.strip_prefix(&query.prefix)?;
+    let end = query.prefix.len() + rest.find(delimiter)? + delimiter.len();
+    Some(&key[..end])
+}
+
+/// The least text greater than every text that begins with `prefix`; `None` when there is none.
+///
+/// UTF-8 keeps the order of code points, so it is enough to raise the last one that can be raised.
+fn successor(prefix: &str) -> Option<String> {
+    let mut kept = prefix.to_owned();
+    while let Some(last) = kept.pop() {
+        if let Some(raised) = ((last as u32 + 1)..=char::MAX as u32).find_map(char::from_u32) {
+            kept.push(raised);
+            return Some(kept);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn successor_raises_the_last_code_point_that_can_be_raised() {
+        for (prefix, expected) in [
+            ("a/", Some("a0")),
+            ("a\u{7F}", Some("a\u{80}")),
+            ("\u{D7FF}", Some("\u{E000}")),
+            ("a\u{10FFFF}", Some("b")),
+            ("\u{10FFFF}", None),
+            ("", None),
+        ] {
+            assert_eq!(successor(prefix).as_deref(), expected, "{prefix:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn successor_parts_the_texts_with_the_prefix_from_those_above(prefix in "\\PC{1,3}", text in "\\PC{0,4}", tail in "\\PC{0,2}") {
+            if let Some(successor) = successor(&prefix) {
+                prop_assert!(format!("{prefix}{tail}") < successor);
+                prop_assert_eq!(text.as_str() > prefix.as_str() && !text.starts_with(&prefix), text >= successor);
+            }
+        }
+    }
+}
