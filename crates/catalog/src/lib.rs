@@ -1,1 +1,45 @@
 //! Records: what exists, who may write, what happened.
+//!
+//! ```text
+//!   api ----- buckets, channels, keys, history ----+
+//!                                                  v
+//!   ingest -- open -> Lease -> renew, append -> [Catalog] --> SqliteCatalog   one file, one node
+//!                                                  |
+//!   api ----- segments between two times ----------+--------> MemoryCatalog   tests
+//! ```
+//!
+//! [`Catalog`] holds the contract. Its heart is the [`Lease`]: the right of one publisher to append to one channel, void
+//! as soon as a newer epoch exists; and the channel's position, which only rises, whatever happens to sessions,
+//! processes and the channel itself.
+//!
+//! The crate never touches an object, never reads a clock (times are arguments), and never puts a secret into an error
+//! or a log line.
+//!
+//! | Specification | Where |
+//! |---|---|
+//! | RFC 8216, 6.2.1 and 6.2.2: media and discontinuity sequence never fall | [`Catalog::append_segment`], [`Catalog::withdraw_segment`] |
+//! | OSS, 1.1 to 1.7: channels, liveness, history | [`Catalog::put_channel`], [`Catalog::live_session`], [`Catalog::recent_sessions`] |
+//! | OSS, 4: buckets, their owner and ACL | [`Catalog::create_bucket`] |
+
+mod access_key;
+mod bucket;
+mod catalog;
+mod channel;
+mod error;
+mod page;
+mod segment;
+mod session;
+mod watch;
+
+pub use access_key::AccessKey;
+pub use bucket::{Bucket, BucketQuery};
+pub use catalog::Catalog;
+pub use channel::{Channel, ChannelQuery, ChannelState};
+pub use error::{Error, Missing};
+pub use page::Page;
+pub use segment::{Appended, SegmentRecord};
+pub use session::{
+    Activity, AudioStatistics, Lease, LiveSession, NodeId, OpenSession, SessionId, SessionIdError, SessionRecord,
+    Statistics, Unended, VideoStatistics,
+};
+pub use watch::ChannelWatch;
