@@ -1,0 +1,50 @@
+# The commands a developer runs; .ci/run runs the same ones.
+# Needed beforehand: Rust (rustup, stable), a C compiler, and root or sudo where Debian packages are missing.
+
+CARGO ?= cargo
+FUZZ_SECONDS ?= 20
+PYTEST_ARGS ?=
+
+VENV := .venv
+CARGO_DENY := .tools/bin/cargo-deny
+CARGO_DENY_VERSION := 0.20.2
+
+export FUZZ_SECONDS
+
+.DEFAULT_GOAL := help
+.PHONY: help check test unit e2e fuzz deny demo setup clean-tools
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+check: ## Format, lints, documentation and the walls of the house; warnings are errors
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
+	$(CARGO) test -p alluvium-server --test house --locked
+
+test: unit e2e ## Everything `unit` and `e2e` run
+
+unit: ## Unit, property, conformance and documentation tests of every crate
+	$(CARGO) test --workspace --locked
+
+e2e: setup ## The real binary with ffmpeg, GStreamer and oss2; PYTEST_ARGS='-k name' picks tests
+	$(VENV)/bin/python -m pytest tests/e2e $(PYTEST_ARGS)
+
+fuzz: ## Each fuzz target for FUZZ_SECONDS (20) over the kept corpus
+	tests/tools/fuzz
+
+deny: $(CARGO_DENY) ## Licences, sources and duplicates of all dependencies (compiles cargo-deny on first use: minutes)
+	$(CARGO_DENY) --locked check bans licenses sources
+
+demo: ## Serve with a bucket, a channel and a test stream of its own
+	$(CARGO) run -p alluvium-server --bin alluvium --locked -- demo
+
+setup: ## Install what the end-to-end tests need: Debian packages that are missing, and .venv
+	@tests/tools/setup
+
+clean-tools: ## Remove what `setup`, `fuzz` and `deny` have installed in this folder
+	rm -rf $(VENV) .tools
+
+$(CARGO_DENY):
+	$(CARGO) install cargo-deny --version $(CARGO_DENY_VERSION) --locked --root .tools
