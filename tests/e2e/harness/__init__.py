@@ -1,0 +1,10 @@
+"""What the end-to-end tests drive: the real server, real encoders, real players, the vendor's client library.
+
+    server    starts and stops the binary, awaits its ready line, keeps its logs
+    encoder   ffmpeg and GStreamer pushing over RTMP
+    media     the files they push, made once per run
+    player    reads playlists and media back, as a viewer does
+    client    oss2 with the server's root key
+
+Nothing here sleeps for a fixed time and hopes: `awaiting.until` and `process.Lines.wait_for` await events under a deadline.
+"""

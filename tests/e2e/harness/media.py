@@ -1,0 +1,71 @@
+"""Media files for the encoders to push, made by ffmpeg once per test run."""
+
+import fcntl
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import process
+
+WIDTH = 320
+HEIGHT = 180
+FRAME_RATE = 25
+GOP_S = 2
+SAMPLE_RATE = 44100
+
+PICTURE = ["-f", "lavfi", "-i", f"testsrc2=size={WIDTH}x{HEIGHT}:rate={FRAME_RATE}"]
+SOUND = ["-f", "lavfi", "-i", f"sine=frequency=440:sample_rate={SAMPLE_RATE}"]
+GOP = ["-g", str(GOP_S * FRAME_RATE), "-keyint_min", str(GOP_S * FRAME_RATE), "-sc_threshold", "0"]
+H264 = ["-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-b:v", "400k", *GOP]
+AAC = ["-c:a", "aac", "-b:a", "96k", "-ac", "2"]
+
+# Length of what is pushed as a whole; not a multiple of the GOP, so that the last segment is a short one.
+CLIP_S = 13
+# Longer than any test pushes; those end it themselves.
+LONG_S = 120
+
+
+@dataclass(frozen=True)
+class Library:
+    """A folder of media files; a file that is asked for a second time is there already."""
+
+    folder: Path
+
+    def clip(self):
+        """H.264 with B-frames and AAC."""
+        return self._make("clip.flv", CLIP_S, [*PICTURE, *SOUND, *H264, "-bf", "2", *AAC])
+
+    def long(self):
+        """The same, long enough to be cut off at will."""
+        return self._make("long.flv", LONG_S, [*PICTURE, *SOUND, *H264, "-bf", "2", *AAC])
+
+    def large(self):
+        """Another picture size, as an encoder brings back after its settings were changed."""
+        picture = ["-f", "lavfi", "-i", f"testsrc2=size={2 * WIDTH}x{2 * HEIGHT}:rate={FRAME_RATE}"]
+        return self._make("large.flv", 6, [*picture, *SOUND, *H264, "-bf", "0", *AAC])
+
+    def mp3_audio(self):
+        """H.264 with MP3."""
+        return self._make("mp3.flv", 7, [*PICTURE, *SOUND, *H264, "-bf", "0", "-c:a", "libmp3lame"])
+
+    def flv1_video(self):
+        """Sorenson H.263, the video that FLV began with."""
+        return self._make("flv1.flv", LONG_S, [*PICTURE, *SOUND, "-c:v", "flv1", "-b:v", "300k", *AAC])
+
+    def audio_only(self):
+        """AAC and no picture."""
+        return self._make("audio.flv", LONG_S, [*SOUND, *AAC])
+
+    def video_only(self):
+        """H.264 and no sound."""
+        return self._make("video.flv", 5, [*PICTURE, *H264, "-bf", "2"])
+
+    def _make(self, name, seconds, arguments):
+        path = self.folder / name
+        # Parallel workers share the folder; the first one makes the file, the others find it.
+        with open(self.folder / f"{name}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not path.exists():
+                part = self.folder / f"part-{name}"
+                process.output(["ffmpeg", "-v", "error", "-y", *arguments, "-t", str(seconds), "-f", "flv", part], deadline_s=180)
+                part.rename(path)
+        return path

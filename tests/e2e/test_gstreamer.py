@@ -1,0 +1,60 @@
+"""GStreamer as a second encoder and a second player."""
+
+import time
+from dataclasses import dataclass
+
+import oss2
+import pytest
+from harness import client, encoder, media as files, player, process
+
+CHANNEL = "gst"
+SECONDS = 11
+
+
+@dataclass
+class Recorded:
+    """A push by rtmp2sink: where it plays, and what hlsdemux said when it played it live."""
+
+    live_output: str
+    watcher: player.Watcher
+    vod_url: str
+
+
+def decode(url, parser, decoder, count=None):
+    """Decodes one track of a playlist through hlsdemux, `count` buffers of it or to its end; what GStreamer said."""
+    sink = ["fakesink"] if count is None else ["fakesink", f"num-buffers={count}"]
+    source = ["souphttpsrc", f"location={url}", "!", "hlsdemux", "!", "tsdemux"]
+    return process.output(["gst-launch-1.0", *source, "!", parser, "!", decoder, "!", *sink])
+
+
+@pytest.fixture(scope="module")
+def recorded(server, folder):
+    bucket = client.make_bucket(server, "gstreamer", oss2.BUCKET_ACL_PUBLIC_READ)
+    began = int(time.time()) - 1
+    made = client.make_channel(bucket, CHANNEL)
+    with player.Watcher(made.play_url, folder / "segments") as watcher, encoder.gstreamer(client.sign(bucket, CHANNEL), SECONDS) as push:
+        watcher.wait_for_sequence(2)
+        live_output = decode(made.play_url, "h264parse", "avdec_h264", count=2 * files.FRAME_RATE)
+        push.finish()
+        watcher.wait_for_sequence(SECONDS // 2)
+    bucket.post_vod_playlist(CHANNEL, "all.m3u8", began, int(time.time()) + 1)
+    return Recorded(live_output, watcher, f"{server.endpoint}/gstreamer/{CHANNEL}/all.m3u8")
+
+
+def test_a_push_by_rtmp2sink_plays_live_in_hlsdemux(recorded):
+    assert "Got EOS" in recorded.live_output
+    recorded.watcher.assert_sound()
+
+
+@pytest.mark.parametrize(("parser", "decoder"), [("h264parse", "avdec_h264"), ("aacparse", "avdec_aac")])
+def test_its_recording_plays_to_the_end_in_hlsdemux(recorded, parser, decoder):
+    assert "Got EOS" in decode(recorded.vod_url, parser, decoder)
+
+
+def test_its_recording_decodes_without_complaint_in_ffmpeg(recorded):
+    vod = player.read_playlist(recorded.vod_url)
+    assert vod.duration_s == pytest.approx(SECONDS, abs=0.5)
+    assert vod.discontinuities == 0
+    # Live sources drop a picture now and then while the pipeline starts.
+    assert len(player.picture_hashes(recorded.vod_url)) == pytest.approx(SECONDS * files.FRAME_RATE, abs=3)
+    assert set(player.streams(recorded.vod_url)) == {"video", "audio"}
