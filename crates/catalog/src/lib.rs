@@ -26,7 +26,9 @@ mod bucket;
 mod catalog;
 mod channel;
 mod error;
+mod memory;
 mod page;
+mod position;
 mod segment;
 mod session;
 mod watch;
@@ -36,6 +38,7 @@ pub use bucket::{Bucket, BucketQuery};
 pub use catalog::Catalog;
 pub use channel::{Channel, ChannelQuery, ChannelState};
 pub use error::{Error, Missing};
+pub use memory::MemoryCatalog;
 pub use page::Page;
 pub use segment::{Appended, SegmentRecord};
 pub use session::{
