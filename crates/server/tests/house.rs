@@ -1,0 +1,123 @@
+//! The walls of the house: who may import whom, and what the ground floor must never touch.
+//!
+//! Changing this file is changing the architecture; see ARCHITECTURE.md.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Every room and the rooms that it may import.
+const EDGES: &[(&str, &[&str])] = &[
+    ("rtmp", &[]),
+    ("media", &[]),
+    ("hls", &["media"]),
+    ("oss", &[]),
+    ("store", &["oss"]),
+    ("catalog", &["oss"]),
+    ("ingest", &["catalog", "hls", "media", "oss", "rtmp", "store"]),
+    ("api", &["catalog", "hls", "oss", "store"]),
+    ("console", &[]),
+    ("server", &["api", "catalog", "console", "hls", "ingest", "media", "oss", "rtmp", "store"]),
+];
+
+/// The rooms without runtime, socket, file, clock or randomness.
+const GROUND_FLOOR: &[&str] = &["rtmp", "media", "hls", "oss"];
+
+/// Crates that bring one of these.
+const IMPURE_CRATES: &[&str] = &[
+    "tokio", "mio", "async-std", "smol", "hyper", "socket2", "rand", "rand_core", "getrandom", "fastrand", "rusqlite",
+    "tempfile",
+];
+
+/// Parts of the standard library that do.
+const IMPURE_PATHS: &[&str] = &[
+    "std::fs", "std::net::Tcp", "std::net::Udp", "std::io::std", "std::thread", "std::env", "std::process",
+    "SystemTime", "Instant::now", "now_utc",
+];
+
+fn crates() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("crates/ is above").to_owned()
+}
+
+#[test]
+fn every_room_imports_only_what_the_table_allows() {
+    let rooms: BTreeSet<String> = fs::read_dir(crates())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    let expected: BTreeSet<String> = EDGES.iter().map(|(room, _)| (*room).to_owned()).collect();
+    assert_eq!(rooms, expected, "a room was added or removed: that is a decision, see docs/decisions");
+    for (room, allowed) in EDGES {
+        let imported = workspace_imports(&crates().join(room).join("Cargo.toml"));
+        let allowed: BTreeSet<String> = allowed.iter().map(|name| (*name).to_owned()).collect();
+        let forbidden: Vec<_> = imported.difference(&allowed).collect();
+        assert!(forbidden.is_empty(), "{room} imports {forbidden:?}, which the table does not allow");
+    }
+}
+
+/// The rooms named in any dependency section of a manifest.
+fn workspace_imports(manifest: &Path) -> BTreeSet<String> {
+    let manifest: toml::Table = fs::read_to_string(manifest).unwrap().parse().unwrap();
+    ["dependencies", "dev-dependencies", "build-dependencies"]
+        .iter()
+        .filter_map(|section| manifest.get(*section)?.as_table())
+        .flat_map(|dependencies| dependencies.keys())
+        .filter_map(|name| name.strip_prefix("alluvium-"))
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn the_ground_floor_pulls_in_no_runtime_socket_or_randomness() {
+    for room in GROUND_FLOOR {
+        let output = Command::new(env!("CARGO"))
+            .args(["tree", "--locked", "--edges", "normal", "--prefix", "none", "--format", "{p}"])
+            .args(["--package", &format!("alluvium-{room}")])
+            .current_dir(crates())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let tree = String::from_utf8(output.stdout).unwrap();
+        let found: Vec<_> = tree
+            .lines()
+            .filter_map(|line| line.split_whitespace().next())
+            .filter(|name| IMPURE_CRATES.contains(name))
+            .collect();
+        assert!(found.is_empty(), "{room} pulls in {found:?}");
+    }
+}
+
+#[test]
+fn the_ground_floor_names_no_file_socket_clock_or_thread() {
+    for room in GROUND_FLOOR {
+        for file in rust_files(&crates().join(room).join("src")) {
+            let text = fs::read_to_string(&file).unwrap();
+            for (number, line) in text.lines().enumerate() {
+                if line.trim_start().starts_with("//") {
+                    continue;
+                }
+                // Tests may read vectors; they stand at the end of a file.
+                if line.starts_with("#[cfg(test)]") {
+                    break;
+                }
+                if let Some(path) = IMPURE_PATHS.iter().find(|path| line.contains(**path)) {
+                    panic!("{}:{}: the ground floor names {path}", file.display(), number + 1);
+                }
+            }
+        }
+    }
+}
+
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") && path.file_stem() != Some("tests".as_ref()) {
+            found.push(path);
+        }
+    }
+    found
+}
