@@ -1,0 +1,70 @@
+//! AAC frames gathered into one PES packet, each behind its ADTS header.
+
+use alluvium_media::Timestamp;
+
+/// The most audio of one PES packet, 90 kHz: 150 ms.
+///
+/// A packet of its own for each frame of 21 ms would cost a third of the audio's rate in headers and stuffing.
+pub(crate) const GATHERED_MAX: i64 = 13_500;
+
+/// The same where the PCR travels with the audio, 90 kHz: 100 ms, so that it needs no packets of its own.
+pub(crate) const GATHERED_WITH_PCR_MAX: i64 = 9_000;
+
+/// The most bytes of one PES packet; 150 ms at 850 kbit/s.
+pub(crate) const GATHERED_BYTES_MAX: usize = 16 * 1024;
+
+/// A frame that does not begin within this of the last one's end, 90 kHz, needs a time stamp of its own: 10 ms.
+const SEAM_MAX: u64 = 900;
+
+/// The audio of the next PES packet. The buffer is used again and again.
+#[derive(Debug, Default)]
+pub(crate) struct Gathered {
+    bytes: Vec<u8>,
+    span: Option<Span>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    start: Timestamp,
+    /// Where the next frame is expected, ticks.
+    end: i64,
+}
+
+impl Gathered {
+    /// Adds a frame that `takes` agreed to.
+    pub(crate) fn add(&mut self, pts: Timestamp, header: &[u8], frame: &[u8], duration: i64) {
+        let start = self.span.map_or(pts, |span| span.start);
+        self.span = Some(Span {
+            start,
+            end: pts.as_ticks() + duration,
+        });
+        self.bytes.extend_from_slice(header);
+        self.bytes.extend_from_slice(frame);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.span = None;
+    }
+
+    /// Whether a frame of `length` bytes, header included, continues this packet within its bounds.
+    pub(crate) fn takes(&self, pts: Timestamp, length: usize, duration: i64, duration_max: i64) -> bool {
+        let Some(Span { start, end }) = self.span else {
+            return true;
+        };
+        pts.as_ticks().abs_diff(end) <= SEAM_MAX
+            && pts.as_ticks() + duration - start.as_ticks() <= duration_max
+            && self.bytes.len() + length <= GATHERED_BYTES_MAX
+    }
+
+    /// Whether one more frame of this duration would be too long.
+    pub(crate) fn is_full(&self, duration: i64, duration_max: i64) -> bool {
+        self.span
+            .is_some_and(|Span { start, end }| end + duration - start.as_ticks() > duration_max)
+    }
+
+    /// The first frame's time and all frames, where there is one.
+    pub(crate) fn packet(&self) -> Option<(Timestamp, &[u8])> {
+        self.span.map(|span| (span.start, self.bytes.as_slice()))
+    }
+}

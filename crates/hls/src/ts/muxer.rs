@@ -1,0 +1,199 @@
+use super::audio::{GATHERED_MAX, GATHERED_WITH_PCR_MAX, Gathered};
+use super::clock::{Clock, Pcr};
+use super::packet::{Continuity, Indicators, Packetizer, write_pcr_packet};
+use super::pes::{self, PesHeader};
+use super::pid;
+use super::tables::{Presence, Tables};
+use alluvium_media::{AAC_FRAME_BYTES_MAX, AccessUnit, AudioTrack, Content, NalUnits, Timestamp, Tracks};
+use bytes::{Bytes, BytesMut};
+
+/// Access units in, TS packets out: ISO/IEC 13818-1.
+///
+/// A picture becomes one PES packet at once; AAC frames are gathered for up to 150 ms and written as one.
+/// Whole packets only are ever handed out, and continuity counters run on for as long as the muxer lives.
+///
+/// Time stamps stand in the stream 10 s later than on the session's timeline, modulo 33 bits.
+#[derive(Debug)]
+pub struct TsMuxer {
+    /// Packets that have not been taken yet.
+    out: BytesMut,
+    tables: Tables,
+    clock: Clock,
+    video: Continuity,
+    audio: Continuity,
+    /// What the PMT lists as audio.
+    audio_track: Option<AudioTrack>,
+    gathered: Gathered,
+}
+
+impl Default for TsMuxer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl TsMuxer {
+    /// A muxer without tracks: it carries nothing until [`set_tracks`](Self::set_tracks).
+    pub fn new() -> Self {
+        Self {
+            out: BytesMut::new(),
+            tables: Tables::new(),
+            clock: Clock::new(),
+            video: Continuity::default(),
+            audio: Continuity::default(),
+            audio_track: None,
+            gathered: Gathered::default(),
+        }
+    }
+
+    /// Lists these tracks from the next segment on; the PMT's version rises when that is a change.
+    pub fn set_tracks(&mut self, tracks: &Tracks) {
+        self.flush();
+        self.audio_track.clone_from(&tracks.audio);
+        self.tables.set_tracks(Presence {
+            video: tracks.video.is_some(),
+            audio: tracks.audio.is_some(),
+        });
+    }
+
+    /// Writes PAT and PMT; the next unit comes with a PCR. On a `new_timeline` the PCR is marked as discontinuous.
+    pub fn begin_segment(&mut self, new_timeline: bool) {
+        self.flush();
+        self.tables.write(&mut self.out);
+        self.clock.begin_segment(new_timeline);
+    }
+
+    /// Writes a unit. `false`: it is not in the stream, as its track is not listed, or it is empty or longer than AAC allows.
+    pub fn write(&mut self, unit: &AccessUnit<'_>) -> bool {
+        match unit.content {
+            Content::Video(nal_units) => self.write_picture(unit, nal_units),
+            Content::Audio { frame, samples } => self.gather(unit.pts, frame, samples),
+        }
+    }
+
+    /// Writes the AAC frames gathered so far, so that everything given to [`write`](Self::write) can be taken.
+    pub fn flush(&mut self) {
+        let Some((pts, _)) = self.gathered.packet() else { return };
+        self.bridge(pts);
+        let mut first = Indicators {
+            random_access: true,
+            ..Indicators::default()
+        };
+        if self.pcr_pid() == pid::AUDIO {
+            first = first.with(self.clock.accompany(pts.as_ticks(), true));
+        } else if let Some(pcr) = self.clock.precede(pts.as_ticks()) {
+            self.write_pcr(pcr);
+        }
+        let Some((pts, frames)) = self.gathered.packet() else {
+            return;
+        };
+        let header = PesHeader::new(pes::AUDIO, pts, pts, frames.len());
+        let length = header.bytes().len() + frames.len();
+        let mut packets = Packetizer::begin(&mut self.out, pid::AUDIO, &mut self.audio, first, length);
+        packets.write(header.bytes());
+        packets.write(frames);
+        self.gathered.clear();
+    }
+
+    /// All packets written since the last call. The buffer is used again once the bytes are dropped.
+    pub fn take(&mut self) -> Bytes {
+        let batch = self.out.split().freeze();
+        if batch.len() > BUFFER_KEPT_MAX {
+            self.out = BytesMut::new();
+        }
+        batch
+    }
+
+    /// Bytes that [`take`](Self::take) would return; a multiple of 188.
+    pub fn length(&self) -> usize {
+        self.out.len()
+    }
+
+    fn write_picture(&mut self, unit: &AccessUnit<'_>, nal_units: NalUnits<'_>) -> bool {
+        let payload = nal_units.byte_length() + nal_units.count() * START_CODE.len();
+        if payload == 0 || !self.tables.tracks().video {
+            return false;
+        }
+        if self
+            .gathered
+            .packet()
+            .is_some_and(|(pts, _)| unit.dts.since(pts) > AUDIO_HELD_MAX)
+        {
+            self.flush();
+        }
+        self.bridge(unit.dts);
+        let pcr = self.clock.accompany(unit.dts.as_ticks(), unit.random_access);
+        let first = Indicators {
+            random_access: unit.random_access,
+            ..Indicators::default()
+        }
+        .with(pcr);
+        let header = PesHeader::new(pes::VIDEO, unit.pts, unit.dts, payload);
+        let length = header.bytes().len() + payload;
+        let mut packets = Packetizer::begin(&mut self.out, pid::VIDEO, &mut self.video, first, length);
+        packets.write(header.bytes());
+        for nal_unit in nal_units.iter() {
+            packets.write(&START_CODE);
+            packets.write(nal_unit);
+        }
+        true
+    }
+
+    fn gather(&mut self, pts: Timestamp, frame: &[u8], samples: u32) -> bool {
+        let Some(track) = &self.audio_track else { return false };
+        if frame.is_empty() || frame.len() > AAC_FRAME_BYTES_MAX {
+            return false;
+        }
+        let header = track.config.adts_header(frame.len());
+        let duration = ticks(samples, track);
+        let duration_max = if self.pcr_pid() == pid::AUDIO {
+            GATHERED_WITH_PCR_MAX
+        } else {
+            GATHERED_MAX
+        };
+        if !self
+            .gathered
+            .takes(pts, header.len() + frame.len(), duration, duration_max)
+        {
+            self.flush();
+        }
+        self.gathered.add(pts, &header, frame, duration);
+        if self.gathered.is_full(duration, duration_max) {
+            self.flush();
+        }
+        true
+    }
+
+    /// Fills the way to a unit with PCRs where it would be too long without.
+    fn bridge(&mut self, dts: Timestamp) {
+        while let Some(pcr) = self.clock.bridge(dts.as_ticks()) {
+            self.write_pcr(pcr);
+        }
+    }
+
+    fn write_pcr(&mut self, pcr: Pcr) {
+        let pid = self.pcr_pid();
+        let continuity = if pid == pid::VIDEO { &self.video } else { &self.audio };
+        write_pcr_packet(&mut self.out, pid, continuity, pcr);
+    }
+
+    fn pcr_pid(&self) -> u16 {
+        self.tables.tracks().pcr_pid()
+    }
+}
+
+/// How long a frame of this track lasts, 90 kHz.
+pub(crate) fn ticks(samples: u32, track: &AudioTrack) -> i64 {
+    i64::from(samples) * Timestamp::TICKS_PER_SECOND / i64::from(track.sample_rate.max(1))
+}
+
+/// Before every NAL unit (ITU-T H.264, annex B; the long form, which the first and parameter sets must have).
+const START_CODE: [u8; 4] = [0, 0, 0, 1];
+
+/// Gathered audio is written although it could take more once pictures are this far ahead of it, 90 kHz: 300 ms.
+///
+/// Otherwise the last frames before a silence would come after their time.
+const AUDIO_HELD_MAX: i64 = 27_000;
+
+/// A batch beyond this gives its buffer away, bytes, so that one great picture does not cost its memory for good.
+const BUFFER_KEPT_MAX: usize = 64 * 1024;
