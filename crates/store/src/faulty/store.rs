@@ -1,0 +1,289 @@
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use alluvium_oss::{BucketName, ObjectAcl, ObjectKey};
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::{StreamExt, stream, stream::BoxStream};
+
+use super::{Fault, Operation, Rule};
+use crate::{
+    Body, Capabilities, Copy, Error, ListPage, ListQuery, Object, ObjectInfo, ObjectStore, Put, RangeRequest, crc64,
+};
+
+/// A store around another one to which the things happen that its [`Rule`]s say; clones share them.
+///
+/// Without a rule it is the store inside. Of several rules the first that matches a call and still fires decides; each call is counted.
+#[derive(Clone)]
+pub struct FaultyStore {
+    inner: Arc<dyn ObjectStore>,
+    /// Held for single steps, never across an await.
+    plan: Arc<Mutex<Plan>>,
+}
+
+#[derive(Debug, Default)]
+struct Plan {
+    rules: Vec<Rule>,
+    calls: HashMap<Operation, usize>,
+}
+
+impl FaultyStore {
+    /// A store to which nothing happens yet.
+    pub fn new(inner: Arc<dyn ObjectStore>) -> Self {
+        Self {
+            inner,
+            plan: Arc::default(),
+        }
+    }
+
+    /// Adds a rule after those there are.
+    pub fn add(&self, rule: Rule) {
+        self.plan().rules.push(rule);
+    }
+
+    /// Forgets all rules: from now on all goes well.
+    pub fn heal(&self) {
+        self.plan().rules.clear();
+    }
+
+    /// How often the operation was called.
+    pub fn calls(&self, operation: Operation) -> usize {
+        self.plan().calls.get(&operation).copied().unwrap_or_default()
+    }
+
+    fn plan(&self) -> MutexGuard<'_, Plan> {
+        // Rules and counts are whole whoever panicked.
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a call and finds what happens to it; a delay or a gate before it is behind us when this returns, a failure without effect is its error.
+    async fn meet(&self, operation: Operation, key: &str) -> Result<Option<Fault>, Error> {
+        let fault = {
+            let mut plan = self.plan();
+            *plan.calls.entry(operation).or_default() += 1;
+            let mut rules = plan.rules.iter_mut().filter(|rule| rule.matches(operation, key));
+            rules.find_map(|rule| rule.fires().then(|| rule.fault.clone()))
+        };
+        match fault {
+            Some(Fault::Fail(error)) => Err(error),
+            Some(Fault::Hold(gate)) => {
+                gate.pass().await;
+                Ok(None)
+            }
+            Some(Fault::Delay(time)) => {
+                tokio::time::sleep(time).await;
+                Ok(None)
+            }
+            fault => Ok(fault),
+        }
+    }
+}
+
+/// What happens between an operation and its answer.
+async fn answer<T>(fault: Option<Fault>, outcome: Result<T, Error>) -> Result<T, Error> {
+    match fault {
+        Some(Fault::FailAfter(error)) => outcome.and(Err(error)),
+        Some(Fault::HoldAnswer(gate)) => {
+            gate.pass().await;
+            outcome
+        }
+        _ => outcome,
+    }
+}
+
+/// What is told of an object.
+fn tell(fault: Option<&Fault>, info: ObjectInfo) -> ObjectInfo {
+    match fault {
+        Some(Fault::Lie) => ObjectInfo {
+            crc64: info.crc64 ^ 1,
+            ..info
+        },
+        _ => info,
+    }
+}
+
+#[async_trait]
+impl ObjectStore for FaultyStore {
+    async fn put(&self, bucket: &BucketName, key: &ObjectKey, put: Put) -> Result<ObjectInfo, Error> {
+        let fault = self.meet(Operation::Put, key.as_str()).await?;
+        let told = tell(fault.as_ref(), put.info(key));
+        let outcome = match &fault {
+            Some(Fault::Lose) => discard(&put.body).await.map(|()| told),
+            Some(Fault::Truncate(length)) => {
+                let bytes = read(&put.body).await?;
+                let kept = bytes.slice(..bytes.len().min(usize::try_from(*length).unwrap_or(usize::MAX)));
+                let body = put.body.clone();
+                let short = Put {
+                    length: kept.len() as u64,
+                    crc64: crc64(&kept),
+                    body: Body::Bytes(kept),
+                    ..put
+                };
+                self.inner.put(bucket, key, short).await?;
+                discard(&body).await.map(|()| told)
+            }
+            Some(Fault::FailAfter(_)) => {
+                let bytes = read(&put.body).await?;
+                self.inner
+                    .put(
+                        bucket,
+                        key,
+                        Put {
+                            body: Body::Bytes(bytes),
+                            ..put
+                        },
+                    )
+                    .await
+            }
+            _ => self
+                .inner
+                .put(bucket, key, put)
+                .await
+                .map(|info| tell(fault.as_ref(), info)),
+        };
+        answer(fault, outcome).await
+    }
+
+    async fn get(&self, bucket: &BucketName, key: &ObjectKey, range: Option<RangeRequest>) -> Result<Object, Error> {
+        let fault = self.meet(Operation::Get, key.as_str()).await?;
+        let outcome = self.inner.get(bucket, key, range).await.map(|object| {
+            let body = match &fault {
+                Some(Fault::Truncate(length)) => cut(object.body, *length, None),
+                Some(Fault::Break(length, error)) => cut(object.body, *length, Some(error.clone())),
+                _ => object.body,
+            };
+            Object {
+                info: tell(fault.as_ref(), object.info),
+                body,
+                ..object
+            }
+        });
+        answer(fault, outcome).await
+    }
+
+    async fn head(&self, bucket: &BucketName, key: &ObjectKey) -> Result<ObjectInfo, Error> {
+        let fault = self.meet(Operation::Head, key.as_str()).await?;
+        let outcome = self
+            .inner
+            .head(bucket, key)
+            .await
+            .map(|info| tell(fault.as_ref(), info));
+        answer(fault, outcome).await
+    }
+
+    async fn delete(&self, bucket: &BucketName, key: &ObjectKey) -> Result<(), Error> {
+        let fault = self.meet(Operation::Delete, key.as_str()).await?;
+        let outcome = if let Some(Fault::Lose) = fault {
+            Ok(())
+        } else {
+            self.inner.delete(bucket, key).await
+        };
+        answer(fault, outcome).await
+    }
+
+    async fn list(&self, bucket: &BucketName, query: &ListQuery) -> Result<ListPage, Error> {
+        let fault = self.meet(Operation::List, &query.prefix).await?;
+        let outcome = self.inner.list(bucket, query).await.map(|page| {
+            let objects = page
+                .objects
+                .into_iter()
+                .map(|info| tell(fault.as_ref(), info))
+                .collect();
+            ListPage { objects, ..page }
+        });
+        answer(fault, outcome).await
+    }
+
+    async fn copy(
+        &self,
+        from: (&BucketName, &ObjectKey),
+        to: (&BucketName, &ObjectKey),
+        copy: Copy,
+    ) -> Result<ObjectInfo, Error> {
+        let fault = self.meet(Operation::Copy, to.1.as_str()).await?;
+        let outcome = if let Some(Fault::Lose) = fault {
+            self.inner.head(from.0, from.1).await.map(|source| {
+                let attributes = copy.attributes.unwrap_or(source.attributes);
+                ObjectInfo {
+                    key: to.1.clone(),
+                    modified: copy.at,
+                    attributes,
+                    ..source
+                }
+            })
+        } else {
+            self.inner
+                .copy(from, to, copy)
+                .await
+                .map(|info| tell(fault.as_ref(), info))
+        };
+        answer(fault, outcome).await
+    }
+
+    async fn set_acl(&self, bucket: &BucketName, key: &ObjectKey, acl: ObjectAcl) -> Result<(), Error> {
+        let fault = self.meet(Operation::SetAcl, key.as_str()).await?;
+        let outcome = if let Some(Fault::Lose) = fault {
+            Ok(())
+        } else {
+            self.inner.set_acl(bucket, key, acl).await
+        };
+        answer(fault, outcome).await
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+}
+
+impl std::fmt::Debug for FaultyStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FaultyStore")
+            .field("plan", &self.plan)
+            .finish_non_exhaustive()
+    }
+}
+
+async fn read(body: &Body) -> Result<Bytes, Error> {
+    match body {
+        Body::Bytes(bytes) => Ok(bytes.clone()),
+        Body::File(path) => {
+            let bytes = tokio::fs::read(path).await;
+            bytes
+                .map(Bytes::from)
+                .map_err(|error| Error::unavailable("read", path.display(), error))
+        }
+    }
+}
+
+/// Takes the body over, as a put does that is said to have gone well.
+async fn discard(body: &Body) -> Result<(), Error> {
+    match body {
+        Body::Bytes(_) => Ok(()),
+        Body::File(path) => tokio::fs::remove_file(path)
+            .await
+            .map_err(|error| Error::unavailable("remove", path.display(), error)),
+    }
+}
+
+/// The first `length` bytes, then `end`.
+fn cut(
+    body: BoxStream<'static, Result<Bytes, Error>>,
+    length: u64,
+    end: Option<Error>,
+) -> BoxStream<'static, Result<Bytes, Error>> {
+    let first = body.scan(length, |left, piece| {
+        let piece = match piece {
+            _ if *left == 0 => None,
+            Ok(piece) => {
+                let piece = piece.slice(..piece.len().min(usize::try_from(*left).unwrap_or(usize::MAX)));
+                *left -= piece.len() as u64;
+                Some(Ok(piece))
+            }
+            error => Some(error),
+        };
+        std::future::ready(piece)
+    });
+    first.chain(stream::iter(end.map(Err))).boxed()
+}

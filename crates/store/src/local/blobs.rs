@@ -1,0 +1,300 @@
+use std::{
+    collections::BTreeSet,
+    fmt,
+    fs::{self, File},
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use super::{failed, sync_folder};
+use crate::{Crc64, Error};
+
+/// The name of a blob. Names rise and are never used twice, so that no row can ever come to mean another object's bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct BlobId(pub(super) u64);
+
+impl BlobId {
+    /// The number of the folder it lies in.
+    fn folder(self) -> u64 {
+        self.0 / BLOBS_PER_FOLDER
+    }
+}
+
+impl fmt::Display for BlobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+/// The files that hold objects' bytes.
+#[derive(Debug)]
+pub(super) struct Blobs {
+    folder: PathBuf,
+    /// Held while a name is reserved, which once every [`BLOBS_PER_FOLDER`] names makes a folder.
+    names: Mutex<Names>,
+}
+
+#[derive(Debug)]
+struct Names {
+    /// The next name to be given.
+    next: BlobId,
+    /// The number of the newest folder that exists durably.
+    folder: Option<u64>,
+    /// Names whose blob may exist without a row; at most one per put in progress, but for those whose removal failed.
+    in_flight: BTreeSet<BlobId>,
+}
+
+impl Blobs {
+    /// Takes over the folder of blobs, which exists; `next` is greater than every name used so far.
+    pub(super) fn new(folder: PathBuf, next: BlobId) -> Self {
+        Self {
+            folder,
+            names: Mutex::new(Names {
+                next,
+                folder: None,
+                in_flight: BTreeSet::new(),
+            }),
+        }
+    }
+
+    /// Reserves a name for a blob that is to be written.
+    pub(super) fn stage(self: &Arc<Self>) -> Result<Staged, Error> {
+        let mut names = self.names();
+        let id = names.next;
+        if names.folder != Some(id.folder()) {
+            let folder = folder_path(&self.folder, id.folder());
+            fs::create_dir_all(&folder).map_err(failed("create", &folder))?;
+            sync_folder(&self.folder)?;
+            names.folder = Some(id.folder());
+        }
+        names.next = BlobId(id.0 + 1);
+        names.in_flight.insert(id);
+        Ok(Staged {
+            blobs: Arc::clone(self),
+            id,
+            fate: Fate::Remove,
+        })
+    }
+
+    /// All names below this one are settled: their blob has a row, or is listed as dropped, or does not exist.
+    pub(super) fn settled(&self) -> BlobId {
+        let names = self.names();
+        names.in_flight.first().copied().unwrap_or(names.next)
+    }
+
+    /// A name whose fate was left open has been settled.
+    pub(super) fn settle(&self, id: BlobId) {
+        self.names().in_flight.remove(&id);
+    }
+
+    pub(super) fn path(&self, id: BlobId) -> PathBuf {
+        self.folder_of(id).join(id.to_string())
+    }
+
+    pub(super) fn folder_of(&self, id: BlobId) -> PathBuf {
+        folder_path(&self.folder, id.folder())
+    }
+
+    /// Removes a blob; one that is absent is removed already.
+    pub(super) fn remove(&self, id: BlobId) -> Result<(), Error> {
+        let path = self.path(id);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove", &path)(error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The blobs named `from` or later that exist, in no order. Other files are left alone.
+    pub(super) fn existing(folder: &Path, from: BlobId) -> Result<Vec<BlobId>, Error> {
+        let mut found = Vec::new();
+        for (number, path) in entries(folder)? {
+            if number >= from.folder() {
+                found.extend(
+                    entries(&path)?
+                        .into_iter()
+                        .map(|(id, _)| BlobId(id))
+                        .filter(|id| *id >= from),
+                );
+            }
+        }
+        Ok(found)
+    }
+
+    fn names(&self) -> MutexGuard<'_, Names> {
+        // Every change of the names is a single step, so a panic elsewhere has not harmed them.
+        self.names.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A blob that no row names yet. It is removed when dropped, unless its put was committed.
+#[derive(Debug)]
+pub(super) struct Staged {
+    blobs: Arc<Blobs>,
+    id: BlobId,
+    fate: Fate,
+}
+
+#[derive(Debug)]
+enum Fate {
+    /// Nothing will come of it.
+    Remove,
+    /// A row names it.
+    Keep,
+    /// Nobody knows yet whether a row names it.
+    Open,
+}
+
+impl Staged {
+    /// Writes the blob's bytes and makes them durable.
+    pub(super) fn write(&self, bytes: &[u8]) -> Result<(), Error> {
+        let path = self.path();
+        let mut file = File::create_new(&path).map_err(failed("create", &path))?;
+        file.write_all(bytes)
+            .and_then(|()| file.sync_data())
+            .map_err(failed("write", &path))
+    }
+
+    /// Copies the blob's bytes from what is left of `source`, makes them durable and returns their length and CRC-64.
+    pub(super) fn copy(&self, source: &mut File, source_path: &Path) -> Result<(u64, u64), Error> {
+        let path = self.path();
+        let mut file = File::create_new(&path).map_err(failed("create", &path))?;
+        let mut buffer = vec![0; COPY_BYTES];
+        let mut length = 0;
+        let mut crc = Crc64::new();
+        loop {
+            let count = match source.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(failed("read", source_path)(error)),
+            };
+            file.write_all(&buffer[..count]).map_err(failed("write", &path))?;
+            length += count as u64;
+            crc.update(&buffer[..count]);
+        }
+        file.sync_data().map_err(failed("write", &path))?;
+        Ok((length, crc.finish()))
+    }
+
+    /// Gives an existing file the blob's name too, beside its own. What is in it is not made durable.
+    pub(super) fn link(&self, existing: &Path) -> io::Result<()> {
+        fs::hard_link(existing, self.path())
+    }
+
+    /// Takes the name back, so that the blob can be written anew.
+    pub(super) fn clear(&self) -> Result<(), Error> {
+        self.blobs.remove(self.id)
+    }
+
+    /// A durable row names it now.
+    pub(super) fn keep(mut self) {
+        self.fate = Fate::Keep;
+    }
+
+    /// A row may name it: the commit failed in a way that leaves both possible. The name stays in flight until it is settled.
+    pub(super) fn leave_open(mut self) -> BlobId {
+        self.fate = Fate::Open;
+        self.id
+    }
+
+    pub(super) fn id(&self) -> BlobId {
+        self.id
+    }
+
+    pub(super) fn path(&self) -> PathBuf {
+        self.blobs.path(self.id)
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        match self.fate {
+            Fate::Keep => self.blobs.settle(self.id),
+            Fate::Open => {}
+            Fate::Remove => match self.blobs.remove(self.id) {
+                Ok(()) => self.blobs.settle(self.id),
+                Err(error) => tracing::warn!(%error, "a blob that nobody needs stays until the next start"),
+            },
+        }
+    }
+}
+
+fn folder_path(blobs: &Path, number: u64) -> PathBuf {
+    blobs.join(format!("{number:013x}"))
+}
+
+/// The entries of a folder whose names are hexadecimal numbers.
+fn entries(folder: &Path) -> Result<Vec<(u64, PathBuf)>, Error> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed("read", folder))? {
+        let path = entry.map_err(failed("read", folder))?.path();
+        match path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .and_then(|name| u64::from_str_radix(name, 16).ok())
+        {
+            Some(number) => found.push((number, path)),
+            None => tracing::warn!(path = %path.display(), "this is no file of the store, and is left alone"),
+        }
+    }
+    Ok(found)
+}
+
+/// Names are given in sequence, so puts at one time share a folder and its fsync; beyond some thousands of entries a folder gets slow to change.
+pub(super) const BLOBS_PER_FOLDER: u64 = 4096;
+
+/// Large enough that a copy costs few calls, small enough to be nothing beside an object.
+const COPY_BYTES: usize = 256 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn blobs(next: u64) -> (tempfile::TempDir, Arc<Blobs>) {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = Arc::new(Blobs::new(folder.path().to_owned(), BlobId(next)));
+        (folder, blobs)
+    }
+
+    #[test]
+    fn names_rise_across_folders_and_only_settled_ones_are_passed() {
+        let (folder, blobs) = blobs(BLOBS_PER_FOLDER - 1);
+        let last = blobs.stage().unwrap();
+        let first = blobs.stage().unwrap();
+        assert_eq!((last.id().0, first.id().0), (BLOBS_PER_FOLDER - 1, BLOBS_PER_FOLDER));
+        last.write(b"1").unwrap();
+        first.write(b"2").unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+
+        assert_eq!(blobs.settled(), last.id());
+        let first_id = first.id();
+        first.keep();
+        assert_eq!(blobs.settled(), last.id(), "an earlier one is still in flight");
+        drop(last);
+        assert_eq!(blobs.settled(), BlobId(BLOBS_PER_FOLDER + 1));
+        assert_eq!(Blobs::existing(folder.path(), BlobId(0)).unwrap(), [first_id]);
+    }
+
+    #[test]
+    fn a_blob_left_open_stays_in_flight_until_settled() {
+        let (_folder, blobs) = blobs(7);
+        let staged = blobs.stage().unwrap();
+        staged.write(b"bytes").unwrap();
+        let id = staged.leave_open();
+        assert!(blobs.path(id).exists());
+        assert_eq!(blobs.settled(), id);
+        blobs.settle(id);
+        assert_eq!(blobs.settled(), BlobId(8));
+    }
+
+    #[test]
+    fn files_of_others_are_left_alone() {
+        let (folder, blobs) = blobs(0);
+        let staged = blobs.stage().unwrap();
+        staged.write(b"bytes").unwrap();
+        fs::write(folder.path().join("lost+found"), b"").unwrap();
+        fs::write(staged.path().with_file_name("notes.txt"), b"").unwrap();
+        assert_eq!(Blobs::existing(folder.path(), BlobId(0)).unwrap(), [staged.id()]);
+    }
+}

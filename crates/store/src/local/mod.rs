@@ -1,0 +1,61 @@
+//! Objects on a local file system.
+//!
+//! ```text
+//!  <folder>/lock                        held by the one process that has the folder open
+//!  <folder>/index.sqlite                one row per object; small objects have their bytes here too
+//!  <folder>/blobs/<13 hex>/<16 hex>     the bytes of one larger object, never changed; 4096 to a folder, named in sequence
+//! ```
+//!
+//! How a put becomes durable, and what a crash leaves at each line:
+//!
+//! ```text
+//!  threads of the callers, many at once            the writer, alone, for all puts that wait for it
+//!  ------------------------------------            ------------------------------------------------
+//!  1 reserve a name                       nothing
+//!  2 link the caller's file under it,     a blob without a row, and the caller's file: swept at the next open
+//!    or write the bytes to it
+//!  3 fdatasync the blob                   the same
+//!                                                  4 fsync the blobs' folder    once for all: the same
+//!                                                  5 begin; check conditions; write rows
+//!                                                  6 commit (fsync of the WAL)  once for all: the object is there
+//!  7 unlink the caller's file             the object, and perhaps the caller's file
+//!  8 answer Ok
+//! ```
+//!
+//! The name is linked before the data is synced so that both ride in one transaction of the file system's journal. The caller's file is
+//! linked rather than renamed because a rename would lose it if the process died before line 6.
+//!
+//! An object whose bytes fit the inline limit takes lines 5, 6 and 8 only.
+//!
+//! A row that loses its blob puts the blob's name into the table `dropped` in the same transaction; the sweeper unlinks it afterwards, and
+//! takes the name out of the table. A reader that found the old row just before either opened the blob in time, and reads it to its end,
+//! or finds no file, looks the row up again and sees the new state. So an object is damaged only when its row stays and its blob is missing.
+//!
+//! Blobs without a row can only have names that were in use since the mark `settled` in the index, so an open looks at
+//! the last folders and not at all of them.
+
+mod blobs;
+mod body;
+mod index;
+mod readers;
+mod store;
+mod sweeper;
+mod writer;
+
+pub use store::{LocalStore, LocalStoreConfig};
+
+use std::{fs::File, io, path::Path};
+
+use crate::Error;
+
+/// Makes a folder's entries durable.
+fn sync_folder(folder: &Path) -> Result<(), Error> {
+    File::open(folder)
+        .and_then(|opened| opened.sync_all())
+        .map_err(failed("sync", folder))
+}
+
+/// What to say of a failed call to the file system.
+fn failed(doing: &'static str, place: &Path) -> impl FnOnce(io::Error) -> Error {
+    move |error| Error::unavailable(doing, place.display(), error)
+}

@@ -1,0 +1,99 @@
+use std::{
+    collections::BTreeSet,
+    path::PathBuf,
+    sync::{Arc, mpsc::Receiver},
+};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    blobs::{BlobId, Blobs},
+    index,
+    readers::Readers,
+    sync_folder,
+    writer::{Change, Command},
+};
+use crate::Error;
+
+/// The thread that unlinks blobs which have lost their row, behind the backs of readers that have them open.
+pub(super) struct Sweeper {
+    pub(super) readers: Arc<Readers>,
+    pub(super) blobs: Arc<Blobs>,
+    /// Weak, so that the sweeper does not keep the writer alive.
+    pub(super) writer: mpsc::WeakSender<Command>,
+}
+
+impl Sweeper {
+    /// Sweeps what an earlier process left, then whenever it is woken, until nobody can wake it.
+    pub(super) fn run(self, wake: Receiver<()>) {
+        loop {
+            if let Err(error) = self.sweep() {
+                tracing::warn!(%error, "blobs that nobody needs stay until the next change or start");
+            }
+            if wake.recv().is_err() {
+                return;
+            }
+        }
+    }
+
+    fn sweep(&self) -> Result<(), Error> {
+        let mut after = None;
+        loop {
+            let dropped = self
+                .readers
+                .with(|connection| index::dropped(connection, after, BATCH_MAX))?;
+            let Some(last) = dropped.last() else { return Ok(()) };
+            after = Some(*last);
+            let removed = self.remove(dropped);
+            if !removed.is_empty() && !self.forget(removed) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Unlinks blobs durably, so that none of them can come back with nothing to tell of it; returns those that are gone.
+    fn remove(&self, dropped: Vec<BlobId>) -> Vec<BlobId> {
+        let gone = |id: &BlobId| {
+            self.blobs
+                .remove(*id)
+                .inspect_err(|error| tracing::warn!(%error, "a blob that nobody needs stays"))
+                .is_ok()
+        };
+        let removed: Vec<BlobId> = dropped.into_iter().filter(gone).collect();
+        let folders: BTreeSet<PathBuf> = removed
+            .iter()
+            .map(|id| self.blobs.folder_of(*id))
+            .filter(|folder| folder.exists())
+            .collect();
+        match folders.iter().try_for_each(|folder| sync_folder(folder)) {
+            Ok(()) => removed,
+            Err(error) => {
+                tracing::warn!(%error, "removed blobs may come back after a loss of power, and will be removed again");
+                Vec::new()
+            }
+        }
+    }
+
+    /// Takes names out of the table; false when the store is closing.
+    fn forget(&self, removed: Vec<BlobId>) -> bool {
+        let Some(writer) = self.writer.upgrade() else {
+            return false;
+        };
+        let (reply, outcome) = oneshot::channel();
+        if writer
+            .blocking_send(Command {
+                change: Change::Forget(removed),
+                reply,
+            })
+            .is_err()
+        {
+            return false;
+        }
+        drop(writer);
+        // A failure leaves the names where they are, to be swept again.
+        outcome.blocking_recv().is_ok()
+    }
+}
+
+/// One commit forgets so many.
+const BATCH_MAX: usize = 256;
