@@ -1,0 +1,267 @@
+//! A picture's NAL units, put in order.
+
+use std::io::Read;
+use std::ops::Range;
+
+use h264_reader::rbsp::{BitRead, BitReader, ByteReader};
+
+use super::nal::{Framing, NalKind, begins_with_start_code};
+use super::{AvcConfig, Change, Error, ParameterSets, Sps, rbsp};
+use crate::{Fault, Limits, NalUnits, VideoTrack};
+
+/// Reads the pictures of one H.264 track.
+///
+/// Delimiters and filler are left out, and so are parameter sets: those go into the [`ParameterSets`], which stand
+/// before the next picture when that brought some, and before every random access picture.
+pub(crate) struct PictureReader {
+    limits: Limits,
+    framing: Framing,
+    sets: ParameterSets,
+    track: Option<VideoTrack>,
+    /// Where the units to keep are in the picture read last; reused.
+    units: Vec<Range<usize>>,
+    /// Parameter sets that the decoder may not have seen yet go before the next picture.
+    sets_due: bool,
+}
+
+/// What has been found out of a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Picture {
+    /// Decodable from here.
+    ///
+    /// An IDR picture is; so is one whose recovery point SEI promises exactness from the picture itself (x264's open
+    /// GOP), and one that the tag flags as keyframe and that has no slices but I and SI. The pictures which follow an
+    /// open GOP's first in decoding order and come before it in presentation are then of no use, as on any broadcast.
+    pub(crate) random_access: bool,
+    /// Whether the parameter sets stand before it.
+    with_sets: bool,
+}
+
+impl PictureReader {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self {
+            limits: limits.clone(),
+            framing: Framing::StartCodes,
+            sets: ParameterSets::new(limits),
+            track: None,
+            units: Vec::new(),
+            sets_due: false,
+        }
+    }
+
+    /// Takes a sequence header. True when it changes the track; an empty one and a repeated one do not.
+    pub(crate) fn configure(&mut self, record: &[u8]) -> Result<bool, Error> {
+        if record.is_empty() {
+            return Ok(false);
+        }
+        if begins_with_start_code(record) {
+            return self.configure_from_start_codes(record);
+        }
+        let config = AvcConfig::parse(record)?;
+        if config.sequence_parameter_sets().is_empty() {
+            return Ok(false);
+        }
+        let sps = self.sets.replace(&config)?;
+        self.framing = Framing::Lengths(config.nal_length_size);
+        let Some(sps) = sps else { return Ok(false) };
+        self.sets_due = true;
+        let generation = self.track.as_ref().map_or(0, |track| track.generation + 1);
+        self.track = Some(VideoTrack::new(&sps, generation));
+        Ok(true)
+    }
+
+    /// Reads a picture; `None` when the tag held parameter sets alone.
+    ///
+    /// Parameter sets within are taken first; `true` with the picture tells that they have changed the track. What is
+    /// wrong with one of them is told through `fault`.
+    pub(crate) fn read(
+        &mut self,
+        data: &[u8],
+        keyframe: bool,
+        fault: &mut dyn FnMut(Fault),
+    ) -> Result<(Option<Picture>, bool), Fault> {
+        let mut units = std::mem::take(&mut self.units);
+        let read = self.read_into(&mut units, data, keyframe, fault);
+        self.units = units;
+        read
+    }
+
+    /// The units of the picture read last, from the same `data`.
+    pub(crate) fn units<'a>(&'a self, data: &'a [u8], picture: Picture) -> NalUnits<'a> {
+        let (head, head_units) = self.sets.head(picture.with_sets);
+        NalUnits::with_head(head, head_units, data, &self.units)
+    }
+
+    /// The track, once its parameter sets are known.
+    pub(crate) fn track(&self) -> Option<&VideoTrack> {
+        self.track.as_ref()
+    }
+
+    fn read_into(
+        &mut self,
+        units: &mut Vec<Range<usize>>,
+        data: &[u8],
+        keyframe: bool,
+        fault: &mut dyn FnMut(Fault),
+    ) -> Result<(Option<Picture>, bool), Fault> {
+        self.framing.split(data, self.limits.nal_units, units)?;
+        let (mut slices, mut idr, mut sets, mut changed) = (false, false, false, false);
+        for unit in units.iter().map(|unit| &data[unit.clone()]) {
+            match NalKind::of(unit[0]) {
+                kind @ (NalKind::Sps | NalKind::Pps) => {
+                    sets = true;
+                    match self.take_set(kind, unit) {
+                        Ok(change) => changed |= change,
+                        Err(error) => fault(error.into()),
+                    }
+                }
+                NalKind::IdrSlice => (slices, idr) = (true, true),
+                NalKind::Slice => slices = true,
+                NalKind::Sei | NalKind::Delimiter | NalKind::Filler | NalKind::Other => {}
+            }
+        }
+        self.sets_due |= sets;
+        if self.track.is_none() {
+            return Err(Fault::BeforeSequenceHeader {
+                kind: crate::Kind::Video,
+            });
+        }
+        if !slices {
+            return if sets {
+                Ok((None, changed))
+            } else {
+                Err(Fault::NoSlices)
+            };
+        }
+        units.retain(|unit| is_kept(NalKind::of(data[unit.start])));
+        let units = || units.iter().map(|unit| &data[unit.clone()]);
+        let random_access = idr
+            || units().any(|unit| self.is_exact_recovery_point(unit))
+            || keyframe
+                && units()
+                    .filter(|unit| NalKind::of(unit[0]) == NalKind::Slice)
+                    .all(is_intra_slice);
+        let with_sets = random_access || self.sets_due;
+        self.sets_due = false;
+        Ok((
+            Some(Picture {
+                random_access,
+                with_sets,
+            }),
+            changed,
+        ))
+    }
+
+    fn take_set(&mut self, kind: NalKind, unit: &[u8]) -> Result<bool, Error> {
+        let change = if kind == NalKind::Sps {
+            self.sets.take_sequence(unit)
+        } else {
+            self.sets.take_picture(unit)
+        };
+        let Change::Sequence(sps) = change? else {
+            return Ok(false);
+        };
+        let track = VideoTrack::new(&sps, self.track.as_ref().map_or(0, |track| track.generation));
+        let changed = self.track.as_ref() != Some(&track);
+        self.track = Some(track);
+        Ok(changed)
+    }
+
+    fn configure_from_start_codes(&mut self, data: &[u8]) -> Result<bool, Error> {
+        let mut units = Vec::new();
+        if Framing::StartCodes
+            .split(data, self.limits.nal_units, &mut units)
+            .is_err()
+        {
+            return Err(Error::ParameterSets {
+                limit: self.limits.nal_units,
+            });
+        }
+        self.framing = Framing::StartCodes;
+        let mut changed = false;
+        for unit in units.iter().map(|unit| &data[unit.clone()]) {
+            match NalKind::of(unit[0]) {
+                kind @ (NalKind::Sps | NalKind::Pps) => changed |= self.take_set(kind, unit)?,
+                _ => {}
+            }
+        }
+        self.sets_due = true;
+        Ok(changed)
+    }
+
+    /// Whether a unit is SEI with a recovery point that is the picture itself, exactly (ITU-T H.264, D.2.8).
+    fn is_exact_recovery_point(&self, unit: &[u8]) -> bool {
+        NalKind::of(unit[0]) == NalKind::Sei
+            && recovery_point(&unit[..unit.len().min(self.limits.sei_bytes)]) == Some((0, true))
+    }
+}
+
+impl VideoTrack {
+    fn new(sps: &Sps, generation: u32) -> Self {
+        Self {
+            width: sps.width,
+            height: sps.height,
+            frame_rate: sps.frame_rate,
+            profile_idc: sps.profile_idc,
+            level_idc: sps.level_idc,
+            generation,
+        }
+    }
+}
+
+fn is_kept(kind: NalKind) -> bool {
+    match kind {
+        NalKind::Slice | NalKind::IdrSlice | NalKind::Sei | NalKind::Other => true,
+        NalKind::Sps | NalKind::Pps | NalKind::Delimiter | NalKind::Filler => false,
+    }
+}
+
+/// Whether a slice is of type I or SI (ITU-T H.264, table 7-6).
+fn is_intra_slice(unit: &[u8]) -> bool {
+    let mut header = rbsp(unit);
+    let slice_type = header
+        .read_ue("first_mb_in_slice")
+        .and_then(|_| header.read_ue("slice_type"));
+    matches!(slice_type, Ok(2 | 4 | 7 | 9))
+}
+
+/// `recovery_frame_cnt` and `exact_match_flag` of a unit's recovery point SEI message, if it has one.
+fn recovery_point(unit: &[u8]) -> Option<(u32, bool)> {
+    let mut bytes = ByteReader::skipping_h264_header(unit);
+    loop {
+        let payload_type = sei_number(&mut bytes)?;
+        let size = sei_number(&mut bytes)?;
+        if payload_type == RECOVERY_POINT {
+            let mut payload = [0; 8];
+            let payload = &mut payload[..size.min(8)];
+            bytes.read_exact(payload).ok()?;
+            let mut payload = BitReader::new(&payload[..]);
+            let frames = payload.read_ue("recovery_frame_cnt").ok()?;
+            return Some((frames, payload.read_bit("exact_match_flag").ok()?));
+        }
+        for _ in 0..size {
+            byte(&mut bytes)?;
+        }
+    }
+}
+
+/// A payload type or size: 255 is added for each 0xFF (ITU-T H.264, 7.3.2.3.1).
+fn sei_number(bytes: &mut impl Read) -> Option<usize> {
+    let mut number = 0;
+    loop {
+        let byte = byte(bytes)?;
+        number += usize::from(byte);
+        if byte != 0xFF {
+            return Some(number);
+        }
+    }
+}
+
+fn byte(bytes: &mut impl Read) -> Option<u8> {
+    let mut byte = [0];
+    bytes.read_exact(&mut byte).ok()?;
+    Some(byte[0])
+}
+
+/// Payload type of the recovery point SEI message.
+const RECOVERY_POINT: usize = 6;
