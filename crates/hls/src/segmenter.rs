@@ -332,7 +332,7 @@ impl CutRule {
         let frag = i64::try_from(frag_duration.as_micros() * 9 / 100).unwrap_or(i64::MAX);
         Self {
             target: frag.saturating_sub(ROUNDING),
-            forced: frag.saturating_mul(2).max(FORCED_TICKS_MIN).min(OPEN_TICKS_MAX),
+            forced: frag.saturating_mul(2).clamp(FORCED_TICKS_MIN, OPEN_TICKS_MAX),
         }
     }
 }
@@ -361,3 +361,6 @@ const PICTURE_DURATION_DEFAULT: f64 = 3_000.0;
 
 /// A picture after a pause says nothing of how long it lasts itself, 90 kHz: 1 s.
 const PICTURE_DURATION_MAX: i64 = 90_000;
+
+#[cfg(test)]
+mod tests;

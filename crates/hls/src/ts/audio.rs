@@ -68,3 +68,50 @@ impl Gathered {
         self.span.map(|span| (span.start, self.bytes.as_slice()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FRAME: i64 = 1_920;
+
+    fn gathered(frames: i64, length: usize) -> Gathered {
+        let mut gathered = Gathered::default();
+        for frame in 0..frames {
+            gathered.add(Timestamp::from_ticks(frame * FRAME), &[], &vec![0; length], FRAME);
+        }
+        gathered
+    }
+
+    #[test]
+    fn seven_frames_of_48_khz_are_full() {
+        assert!(!gathered(6, 300).is_full(FRAME, GATHERED_MAX));
+        assert!(gathered(7, 300).is_full(FRAME, GATHERED_MAX));
+        assert!(gathered(4, 300).is_full(FRAME, GATHERED_WITH_PCR_MAX));
+    }
+
+    #[test]
+    fn takes_bytes_up_to_the_limit_and_not_past_it() {
+        let gathered = gathered(2, 6_000);
+        let takes = |length| gathered.takes(Timestamp::from_ticks(2 * FRAME), length, FRAME, GATHERED_MAX);
+        assert!(takes(GATHERED_BYTES_MAX - 12_000));
+        assert!(!takes(GATHERED_BYTES_MAX - 12_000 + 1));
+    }
+
+    #[test]
+    fn a_frame_after_a_gap_has_its_own_time_stamp() {
+        let gathered = gathered(2, 300);
+        for (late, taken) in [(0, true), (900, true), (-900, true), (901, false), (-901, false)] {
+            assert_eq!(
+                gathered.takes(Timestamp::from_ticks(2 * FRAME + late), 300, FRAME, GATHERED_MAX),
+                taken,
+                "{late}"
+            );
+        }
+    }
+
+    #[test]
+    fn anything_is_taken_first() {
+        assert!(Gathered::default().takes(Timestamp::from_ticks(-5), usize::MAX, i64::MAX, 0));
+    }
+}
