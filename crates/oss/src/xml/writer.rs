@@ -21,6 +21,16 @@ impl Writer {
         writer
     }
 
+    /// A whole document of one element with text.
+    pub fn leaf(root: &'static str, text: &str) -> String {
+        let mut writer = Self {
+            text: DECLARATION.to_owned(),
+            open: Vec::new(),
+        };
+        writer.element(root, text);
+        writer.finish()
+    }
+
     /// Opens an element, to be closed by [`Self::end`].
     pub fn begin(&mut self, name: &'static str) -> &mut Self {
         self.tag("<", name);
