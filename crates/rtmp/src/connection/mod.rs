@@ -1,0 +1,8 @@
+//! The receiving side of one connection.
+
+mod commands;
+mod machine;
+mod state;
+
+pub use machine::Connection;
+pub use state::Phase;
