@@ -31,6 +31,7 @@ mod page;
 mod position;
 mod segment;
 mod session;
+mod sqlite;
 mod watch;
 
 pub use access_key::AccessKey;
@@ -45,4 +46,5 @@ pub use session::{
     Activity, AudioStatistics, Lease, LiveSession, NodeId, OpenSession, SessionId, SessionIdError, SessionRecord,
     Statistics, Unended, VideoStatistics,
 };
+pub use sqlite::SqliteCatalog;
 pub use watch::ChannelWatch;

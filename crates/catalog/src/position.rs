@@ -84,8 +84,8 @@ impl Renewal {
 /// What a holder of a lease shows with each write.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Claim {
-    session: SessionId,
-    epoch: u64,
+    pub(crate) session: SessionId,
+    pub(crate) epoch: u64,
 }
 
 impl Claim {
@@ -154,17 +154,17 @@ impl Position {
     }
 
     /// Appends a segment; `is_stored` tells whether the very same record is there, and is asked only when it matters.
-    pub(crate) fn append(
+    pub(crate) fn append<E: From<Error>>(
         &mut self,
         claim: Claim,
         segment: &SegmentRecord,
-        is_stored: impl FnOnce() -> Result<bool, Error>,
-    ) -> Result<Step, Error> {
+        is_stored: impl FnOnce() -> Result<bool, E>,
+    ) -> Result<Step, E> {
         let Publish::Open(held) = &mut self.publish else {
-            return Err(claim.fenced());
+            return Err(claim.fenced().into());
         };
         if held.session != claim.session || self.epoch != claim.epoch {
-            return Err(claim.fenced());
+            return Err(claim.fenced().into());
         }
         let appended = Appended {
             listable_from: self.listable_from,
@@ -180,7 +180,8 @@ impl Position {
                     "sequence",
                     segment.sequence.cast_signed(),
                     self.next_sequence.cast_signed(),
-                ))
+                )
+                .into())
             };
         }
         if let Some(last) = self.last {
@@ -189,15 +190,12 @@ impl Position {
                     "name",
                     segment.name.as_millis(),
                     last.name.as_millis().saturating_add(1),
-                ));
+                )
+                .into());
             }
             if segment.discontinuity_sequence < last.discontinuity_sequence {
                 let (found, due) = (segment.discontinuity_sequence, last.discontinuity_sequence);
-                return Err(out_of_order(
-                    "discontinuity_sequence",
-                    found.cast_signed(),
-                    due.cast_signed(),
-                ));
+                return Err(out_of_order("discontinuity_sequence", found.cast_signed(), due.cast_signed()).into());
             }
         }
         let ends = segment.ends();

@@ -1,0 +1,152 @@
+use alluvium_oss::{BucketName, ChannelName, UnixTime};
+use rusqlite::{Connection, Row};
+
+use super::failure::Failure;
+use super::positions::{self, PositionId};
+use super::row::{all, change, first, limit, parsed, stored, time, unsigned};
+use crate::position::{Claim, Position, Step};
+use crate::{Appended, SegmentRecord, SessionId};
+
+pub(super) fn append(
+    connection: &Connection,
+    bucket: &BucketName,
+    channel: &ChannelName,
+    claim: Claim,
+    segment: &SegmentRecord,
+) -> Result<Appended, Failure> {
+    let (id, mut position) = positions::find(connection, bucket, channel)?.ok_or(claim.fenced())?;
+    let is_stored = || Ok::<_, Failure>(find(connection, id, segment.name)?.as_ref() == Some(segment));
+    match position.append(claim, segment, is_stored)? {
+        Step::Known(appended) => Ok(appended),
+        Step::New(appended) => {
+            insert(connection, id, segment)?;
+            positions::save_segments(connection, id, &position)?;
+            Ok(appended)
+        }
+    }
+}
+
+pub(super) fn withdraw(
+    connection: &Connection,
+    bucket: &BucketName,
+    channel: &ChannelName,
+    name: UnixTime,
+) -> Result<bool, Failure> {
+    let Some((id, mut position)) = positions::find(connection, bucket, channel)? else {
+        return Ok(false);
+    };
+    let Some(segment) = find(connection, id, name)? else {
+        return Ok(false);
+    };
+    change(
+        connection,
+        "DELETE FROM segments WHERE position = ?1 AND name = ?2",
+        (id, name.as_millis()),
+    )?;
+    position.withdraw(segment.sequence);
+    positions::save_segments(connection, id, &position)?;
+    Ok(true)
+}
+
+pub(super) fn between(
+    connection: &Connection,
+    bucket: &BucketName,
+    channel: &ChannelName,
+    (from, to): (UnixTime, UnixTime),
+    after: Option<UnixTime>,
+    count: usize,
+) -> Result<Vec<SegmentRecord>, Failure> {
+    let Some((id, _)) = positions::find(connection, bucket, channel)? else {
+        return Ok(Vec::new());
+    };
+    // One lower bound, so that the index is entered at the page and not at the range.
+    let (first, excluded) = match after {
+        Some(after) if after >= from => (after, Some(after.as_millis())),
+        _ => (from, None),
+    };
+    let sql = "SELECT * FROM segments WHERE position = ?1 AND name >= ?2 AND name <= ?3 AND name IS NOT ?4
+               ORDER BY name LIMIT ?5";
+    all(
+        connection,
+        sql,
+        (id, first.as_millis(), to.as_millis(), excluded, limit(count)),
+        decode,
+    )
+}
+
+/// The newest segments that a live playlist may list, ascending.
+pub(super) fn latest(
+    connection: &Connection,
+    id: PositionId,
+    position: &Position,
+    count: usize,
+) -> Result<Vec<SegmentRecord>, Failure> {
+    let sql = "SELECT * FROM segments WHERE position = ?1 ORDER BY name DESC LIMIT ?2";
+    let mut latest = all(connection, sql, (id, limit(count)), decode)?;
+    latest.retain(|segment| segment.sequence >= position.listable_from);
+    latest.reverse();
+    Ok(latest)
+}
+
+pub(super) fn latest_of_channel(
+    connection: &Connection,
+    bucket: &BucketName,
+    channel: &ChannelName,
+    count: usize,
+) -> Result<Vec<SegmentRecord>, Failure> {
+    match positions::find(connection, bucket, channel)? {
+        Some((id, position)) => latest(connection, id, &position, count),
+        None => Ok(Vec::new()),
+    }
+}
+
+pub(super) fn channels(connection: &Connection, bucket: &BucketName) -> Result<Vec<ChannelName>, Failure> {
+    let sql = "SELECT channel FROM positions
+               WHERE bucket = ?1 AND EXISTS (SELECT 1 FROM segments WHERE position = positions.id)
+               ORDER BY channel";
+    all(connection, sql, [bucket.as_str()], |row| {
+        parsed(row, "channel", ChannelName::parse)
+    })
+}
+
+fn find(connection: &Connection, id: PositionId, name: UnixTime) -> Result<Option<SegmentRecord>, Failure> {
+    let sql = "SELECT * FROM segments WHERE position = ?1 AND name = ?2";
+    first(connection, sql, (id, name.as_millis()), decode)
+}
+
+fn insert(connection: &Connection, id: PositionId, segment: &SegmentRecord) -> Result<(), Failure> {
+    let sql = "INSERT INTO segments (position, name, session, sequence, discontinuity_sequence, discontinuity,
+                   program_date_time, duration, length, crc64)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    change(
+        connection,
+        sql,
+        (
+            id,
+            segment.name.as_millis(),
+            stored(segment.session.to_bits()),
+            stored(segment.sequence),
+            stored(segment.discontinuity_sequence),
+            segment.discontinuity,
+            segment.program_date_time.as_millis(),
+            stored(segment.duration),
+            stored(segment.length),
+            stored(segment.crc64),
+        ),
+    )?;
+    Ok(())
+}
+
+fn decode(row: &Row<'_>) -> Result<SegmentRecord, Failure> {
+    Ok(SegmentRecord {
+        session: SessionId::from_bits(unsigned(row, "session")?),
+        sequence: unsigned(row, "sequence")?,
+        discontinuity_sequence: unsigned(row, "discontinuity_sequence")?,
+        discontinuity: row.get("discontinuity")?,
+        name: time(row, "name")?,
+        program_date_time: time(row, "program_date_time")?,
+        duration: unsigned(row, "duration")?,
+        length: unsigned(row, "length")?,
+        crc64: unsigned(row, "crc64")?,
+    })
+}
