@@ -246,7 +246,7 @@ impl Segmenter {
     }
 
     fn close(&mut self, open: &Open, next: Option<Timestamp>, reason: Reason) -> Closed {
-        self.muxer.flush();
+        self.muxer.end_segment(next);
         let tail = self.take_batch();
         let (length, crc64) = self.tally.finish();
         let Beginning {

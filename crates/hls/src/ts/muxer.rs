@@ -63,6 +63,15 @@ impl TsMuxer {
         self.clock.begin_segment(new_timeline);
     }
 
+    /// Writes what still belongs before a cut: gathered audio, and PCRs on the way to the unit with this DTS that begins
+    /// the next segment.
+    pub fn end_segment(&mut self, next: Option<Timestamp>) {
+        self.flush();
+        if let Some(next) = next {
+            self.bridge(next);
+        }
+    }
+
     /// Writes a unit. `false`: it is not in the stream, as its track is not listed, or it is empty or longer than AAC allows.
     pub fn write(&mut self, unit: &AccessUnit<'_>) -> bool {
         match unit.content {
