@@ -59,3 +59,54 @@ impl Command {
 
 /// The longest command of an encoder, `publish`, has three; players use six.
 const ARGUMENTS_MAX: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(values: &[Value], tail: &[u8]) -> Result<Option<Command>, amf0::Error> {
+        let mut bytes = Vec::new();
+        for value in values {
+            amf0::encode(value, &mut bytes);
+        }
+        bytes.extend_from_slice(tail);
+        Command::parse(&bytes, amf0::Limits::default())
+    }
+
+    #[test]
+    fn a_broken_argument_takes_only_its_successors() {
+        let values = [
+            Value::String("publish".into()),
+            Value::Number(5.0),
+            Value::Null,
+            Value::String("name".into()),
+        ];
+        let command = parse(&values, &[0xff, 5, 5]).unwrap().unwrap();
+        assert_eq!(
+            (command.name.as_str(), command.transaction, command.text(1)),
+            ("publish", 5.0, Some("name"))
+        );
+        assert_eq!(command.arguments.len(), 2);
+    }
+
+    #[test]
+    fn a_command_needs_a_name_and_nothing_else() {
+        assert_eq!(parse(&[Value::Number(1.0)], &[]), Ok(None));
+        assert_eq!(parse(&[], &[]), Ok(None));
+        assert!(parse(&[], &[2, 0]).is_err());
+        let command = parse(&[Value::String("ping".into())], &[]).unwrap().unwrap();
+        assert_eq!((command.transaction, command.arguments.len()), (0.0, 0));
+    }
+
+    #[test]
+    fn arguments_are_limited() {
+        for (count, kept) in [(ARGUMENTS_MAX, ARGUMENTS_MAX), (ARGUMENTS_MAX + 1, ARGUMENTS_MAX)] {
+            let values = [
+                vec![Value::String("play".into()), Value::Number(0.0)],
+                vec![Value::Null; count],
+            ]
+            .concat();
+            assert_eq!(parse(&values, &[]).unwrap().unwrap().arguments.len(), kept);
+        }
+    }
+}

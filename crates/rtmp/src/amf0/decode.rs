@@ -249,3 +249,6 @@ impl<'a> Decoder<'a> {
 
 /// How often one message may be read again behind an ECMA array without an end; encoders need one.
 pub const REREADINGS_MAX: usize = 4;
+
+#[cfg(test)]
+mod tests;
