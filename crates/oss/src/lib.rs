@@ -9,6 +9,7 @@ mod list;
 mod name;
 pub mod percent;
 mod secret;
+pub mod sign;
 mod time;
 mod vod;
 pub mod xml;

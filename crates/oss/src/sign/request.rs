@@ -1,0 +1,34 @@
+use crate::percent;
+
+/// What of an HTTP request goes into its signature.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The verb, upper case.
+    pub method: &'a str,
+    /// The bucket, wherever the request names it.
+    pub bucket: Option<&'a str>,
+    /// The decoded key; empty when the request is about the bucket or the service.
+    pub key: &'a str,
+    /// Decoded names and values in their order; where a name comes twice, the first counts.
+    pub query: &'a [(String, String)],
+    /// Names in lower case; where a name comes twice, the first counts.
+    pub headers: &'a [(String, String)],
+}
+
+impl<'a> Request<'a> {
+    /// `/bucket/key`, `/bucket/` or `/`, not encoded.
+    pub(super) fn resource(&self) -> String {
+        match self.bucket {
+            Some(bucket) => format!("/{bucket}/{}", self.key),
+            None => format!("/{}", self.key),
+        }
+    }
+
+    pub(super) fn parameter(&self, name: &str) -> Option<&'a str> {
+        percent::first(self.query, name)
+    }
+
+    pub(super) fn header(&self, name: &str) -> Option<&'a str> {
+        percent::first(self.headers, name).map(str::trim)
+    }
+}
