@@ -105,9 +105,9 @@ mod tests {
 
     #[test]
     fn head_comes_before_body() {
-        let (head_ranges, ranges) = ([0..2], [1..3, 3..4]);
-        let units = NalUnits::with_head(&[9, 0xF0], &head_ranges, &[0, 6, 5, 1], &ranges);
-        assert_eq!(units.iter().collect::<Vec<_>>(), [&[9, 0xF0][..], &[6, 5], &[1]]);
-        assert_eq!((units.count(), units.byte_length()), (3, 5));
+        let (head_ranges, ranges) = ([0..2, 2..3], [1..3, 3..4]);
+        let units = NalUnits::with_head(&[9, 0xF0, 7], &head_ranges, &[0, 6, 5, 1], &ranges);
+        assert_eq!(units.iter().collect::<Vec<_>>(), [&[9, 0xF0][..], &[7], &[6, 5], &[1]]);
+        assert_eq!((units.count(), units.byte_length()), (4, 6));
     }
 }

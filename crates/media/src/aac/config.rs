@@ -189,6 +189,12 @@ impl AudioSpecificConfig {
         }
     }
 
+    /// Whether the other one has the same core: all that an ADTS header tells.
+    pub(crate) fn has_core_of(&self, other: &Self) -> bool {
+        let core = |config: &Self| (config.object_type, config.sample_rate, config.channel_configuration);
+        core(self) == core(other)
+    }
+
     /// What is known of spectral band replication.
     pub fn sbr(&self) -> Sbr {
         self.sbr

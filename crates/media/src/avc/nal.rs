@@ -160,7 +160,7 @@ mod tests {
 
     #[track_caller]
     fn check(framing: Framing, data: &[u8], expected: Result<&[&[u8]], Fault>) {
-        let mut units = vec![5..6];
+        let mut units = Vec::from([5..6, 6..7]);
         let done = framing.split(data, LIMIT, &mut units);
         let found = done.map(|()| units.iter().map(|unit| &data[unit.clone()]).collect::<Vec<_>>());
         assert_eq!(found, expected.map(<[_]>::to_vec));

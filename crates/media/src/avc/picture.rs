@@ -17,6 +17,8 @@ pub(crate) struct PictureReader {
     limits: Limits,
     framing: Framing,
     sets: ParameterSets,
+    /// The sequence header taken last, as it was.
+    record: Vec<u8>,
     track: Option<VideoTrack>,
     /// Where the units to keep are in the picture read last; reused.
     units: Vec<Range<usize>>,
@@ -43,6 +45,7 @@ impl PictureReader {
             limits: limits.clone(),
             framing: Framing::StartCodes,
             sets: ParameterSets::new(limits),
+            record: Vec::new(),
             track: None,
             units: Vec::new(),
             sets_due: false,
@@ -51,9 +54,11 @@ impl PictureReader {
 
     /// Takes a sequence header. True when it changes the track; an empty one and a repeated one do not.
     pub(crate) fn configure(&mut self, record: &[u8]) -> Result<bool, Error> {
-        if record.is_empty() {
+        if self.knows(record) {
             return Ok(false);
         }
+        self.record.clear();
+        self.record.extend_from_slice(record);
         if begins_with_start_code(record) {
             return self.configure_from_start_codes(record);
         }
@@ -90,6 +95,16 @@ impl PictureReader {
     pub(crate) fn units<'a>(&'a self, data: &'a [u8], picture: Picture) -> NalUnits<'a> {
         let (head, head_units) = self.sets.head(picture.with_sets);
         NalUnits::with_head(head, head_units, data, &self.units)
+    }
+
+    /// Whether a sequence header is empty, or the one taken last: nothing would change.
+    pub(crate) fn knows(&self, record: &[u8]) -> bool {
+        record.is_empty() || record == self.record
+    }
+
+    /// The picture read last will be read again: what stood before it has not been sent.
+    pub(crate) fn put_back(&mut self) {
+        self.sets_due = true;
     }
 
     /// The track, once its parameter sets are known.
@@ -180,9 +195,8 @@ impl PictureReader {
         self.framing = Framing::StartCodes;
         let mut changed = false;
         for unit in units.iter().map(|unit| &data[unit.clone()]) {
-            match NalKind::of(unit[0]) {
-                kind @ (NalKind::Sps | NalKind::Pps) => changed |= self.take_set(kind, unit)?,
-                _ => {}
+            if let kind @ (NalKind::Sps | NalKind::Pps) = NalKind::of(unit[0]) {
+                changed |= self.take_set(kind, unit)?;
             }
         }
         self.sets_due = true;
