@@ -6,10 +6,11 @@ One push runs for each bucket ACL, all at the same time; the tests read what was
 import re
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import oss2
 import pytest
-from harness import client, encoder, media as files, player
+from harness import client, encoder, media as files, player, playlist
 from harness.awaiting import until
 
 CHANNEL = "camera-1"
@@ -31,17 +32,29 @@ class Recording:
     publish_url: str
     watcher: player.Watcher
     push: encoder.Encoder
+    folder: Path
     began: int
     # Answers of GetLiveChannelStat while it was Live, oldest first.
     stats: list = field(default_factory=list)
     # ffprobe's account of the playing live playlist.
     live_streams: dict = field(default_factory=dict)
 
-    def viewer_url(self, key):
-        """Where a viewer reads a playlist: in a private bucket by a signature that covers its segments too."""
-        if self.acl == oss2.BUCKET_ACL_PRIVATE:
-            return self.bucket.sign_url("GET", key, client.URL_LIFETIME_S, params={"x-oss-process": "hls/sign"}, slash_safe=True)
-        return f"{self.bucket.endpoint}/{self.bucket.bucket_name}/{key}"
+    def read(self, key):
+        """The playlist stored under `key`."""
+        return playlist.parse(self.bucket.get_object(key).read().decode())
+
+    def source(self, key):
+        """What a viewer's player opens for the playlist `key`: its address, or the owner's copy of what is private."""
+        if self.acl != oss2.BUCKET_ACL_PRIVATE:
+            return f"{self.bucket.endpoint}/{self.bucket.bucket_name}/{key}"
+        target = self.folder / "copies" / key.replace("/", "-")
+        target.mkdir(parents=True, exist_ok=True)
+        channel, name = key.split("/")
+        listed = self.read(key)
+        (target / name).write_text(listed.text)
+        for entry in listed.entries:
+            self.bucket.get_object_to_file(f"{channel}/{entry.uri}", str(target / entry.uri))
+        return str(target / name)
 
     def observe(self):
         """Takes a sample while the push runs."""
@@ -49,7 +62,7 @@ class Recording:
         if stat.status == "Live" and self.push.running():
             self.stats.append(stat)
         if not self.live_streams and self.watcher.versions and len(self.watcher.versions[-1].entries) == FRAG_COUNT:
-            self.live_streams = player.streams(self.viewer_url(f"{CHANNEL}/{PLAYLIST}"))
+            self.live_streams = player.streams(self.source(f"{CHANNEL}/{PLAYLIST}"))
 
 
 def begin(server, media, folder, acl):
@@ -60,10 +73,9 @@ def begin(server, media, folder, acl):
         sign = lambda url: bucket.sign_url("GET", url.removeprefix(prefix), client.URL_LIFETIME_S, slash_safe=True)
     else:
         sign = lambda url: url
-    watcher = player.Watcher(made.play_url, folder / acl, sign)
-    watcher.__enter__()
+    watcher = player.Watcher(made.play_url, folder / acl / "segments", sign).start()
     push = encoder.ffmpeg(media.clip(), client.sign(bucket, CHANNEL))
-    return Recording(acl, bucket, made.play_url, made.publish_url, watcher, push, began=int(time.time()) - 1)
+    return Recording(acl, bucket, made.play_url, made.publish_url, watcher, push, folder / acl, began=int(time.time()) - 1)
 
 
 @pytest.fixture(scope="module")
@@ -90,10 +102,10 @@ def recording(recordings, request):
 
 
 @pytest.fixture
-def vod_url(recording):
-    """A viewer's address of the playlist of everything recorded, as PostVodPlaylist stores it."""
+def vod(recording):
+    """What a player opens for the playlist of everything recorded, as PostVodPlaylist stores it."""
     recording.bucket.post_vod_playlist(CHANNEL, "all.m3u8", recording.began, int(time.time()) + 1)
-    return recording.viewer_url(f"{CHANNEL}/all.m3u8")
+    return recording.source(f"{CHANNEL}/all.m3u8")
 
 
 def test_the_answer_names_where_to_publish_and_where_to_play(recording, server):
@@ -154,19 +166,19 @@ def test_history_has_one_record_of_the_finished_push(recording):
     assert records[0].remote_addr == recording.stats[-1].remote_addr
 
 
-def test_the_vod_playlist_lasts_as_long_as_the_file(vod_url):
-    vod = player.read_playlist(vod_url)
-    assert vod.ended and vod.sequence == 0 and vod.discontinuities == 0
-    assert vod.duration_s == pytest.approx(files.CLIP_S, abs=FRAME_S)
+def test_the_vod_playlist_lasts_as_long_as_the_file(recording, vod):
+    listed = recording.read(f"{CHANNEL}/all.m3u8")
+    assert listed.ended and listed.sequence == 0 and listed.discontinuities == 0
+    assert listed.duration_s == pytest.approx(files.CLIP_S, abs=FRAME_S)
 
 
-def test_vod_decodes_to_exactly_the_pushed_pictures(vod_url, media):
-    assert player.picture_hashes(vod_url) == player.picture_hashes(media.clip())
+def test_vod_decodes_to_exactly_the_pushed_pictures(vod, media):
+    assert player.picture_hashes(vod) == player.picture_hashes(media.clip())
 
 
-def test_audio_and_video_stay_in_sync_from_the_first_to_the_last_segment(vod_url, media):
+def test_audio_and_video_stay_in_sync_from_the_first_to_the_last_segment(vod, media):
     pushed = {kind: player.packets(media.clip(), kind) for kind in ("video", "audio")}
-    stored = {kind: player.packets(vod_url, kind) for kind in ("video", "audio")}
+    stored = {kind: player.packets(vod, kind) for kind in ("video", "audio")}
     assert len(stored["video"]) == len(pushed["video"])
     # Audio from before the first picture may be missing: less than one GOP's reordering delay.
     lost = len(pushed["audio"]) - len(stored["audio"])
@@ -182,15 +194,15 @@ def test_audio_and_video_stay_in_sync_from_the_first_to_the_last_segment(vod_url
         assert offset_stored == pytest.approx(offset_pushed, abs=SYNC_S)
 
 
-def test_times_of_packets_rise_without_a_gap(vod_url):
+def test_times_of_packets_rise_without_a_gap(vod):
     for kind, step in (("video", FRAME_S), ("audio", 1024 / files.SAMPLE_RATE)):
-        times = [packet.dts for packet in player.packets(vod_url, kind)]
+        times = [packet.dts for packet in player.packets(vod, kind)]
         gaps = [after - before for before, after in zip(times, times[1:])]
         assert min(gaps) > 0
         assert max(gaps) == pytest.approx(step, abs=0.002), kind
 
 
-def test_get_vod_playlist_answers_what_post_vod_playlist_stores(recording, vod_url):
+def test_get_vod_playlist_answers_what_post_vod_playlist_stores(recording, vod):
     answer = recording.bucket.get_vod_playlist(CHANNEL, recording.began, int(time.time()) + 1)
     stored = recording.bucket.get_object(f"{CHANNEL}/all.m3u8").read().decode()
     assert answer.playlist.decode() == stored

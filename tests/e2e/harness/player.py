@@ -95,11 +95,14 @@ class Watcher:
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def __enter__(self):
-        self._thread.start()
-        return self
+        return self.start()
 
     def __exit__(self, *_):
         self.stop()
+
+    def start(self):
+        self._thread.start()
+        return self
 
     def stop(self):
         """Ends after one last look, so that what the publisher's end left is in the record."""
