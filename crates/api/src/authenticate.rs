@@ -1,0 +1,61 @@
+//! Who is asking: from the signature of a request to an account.
+
+use alluvium_catalog::{AccessKey, Catalog, Error as CatalogError};
+use alluvium_oss::sign::Claim;
+use alluvium_oss::{Error, ErrorCode, OwnerId, UnixTime};
+
+use crate::error;
+use crate::request::Request;
+
+/// Who sent a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Caller {
+    /// Nobody signed it.
+    Anonymous,
+    /// The signature of one of this owner's access keys is good.
+    Account(OwnerId),
+}
+
+impl Caller {
+    pub(crate) fn is_owner(&self, owner: &OwnerId) -> bool {
+        matches!(self, Caller::Account(account) if account == owner)
+    }
+}
+
+/// Checks the signature of a request, if it has one.
+///
+/// A request that carries a claim is never anonymous: a wrong signature is refused whatever the ACL would give.
+///
+/// # Errors
+/// What the contract's section 3 says of malformed claims, unknown keys, tokens, clocks and signatures.
+pub(crate) async fn caller(request: &Request, catalog: &dyn Catalog, now: UnixTime) -> Result<Caller, Error> {
+    let signed = request.signed();
+    let Some(claim) = Claim::parse(&signed)? else {
+        return Ok(Caller::Anonymous);
+    };
+    let key = match catalog.access_key(claim.access_key_id()).await {
+        Ok(key) if key.enabled => key,
+        Ok(_) => return Err(unknown_key(claim.access_key_id(), "The OSS Access Key Id is disabled.")),
+        Err(CatalogError::NotFound { .. }) => {
+            let message = "The OSS Access Key Id you provided does not exist in our records.";
+            return Err(unknown_key(claim.access_key_id(), message));
+        }
+        Err(other) => return Err(error::from_catalog(other)),
+    };
+    let AccessKey { secret, owner, .. } = key;
+    // Temporary credentials are not issued here, so no token can belong to a key.
+    if claim.security_token().is_some() {
+        return Err(Error::new(
+            ErrorCode::InvalidSecurityToken,
+            "The security token you provided is invalid.",
+        ));
+    }
+    claim.verify(&signed, &secret, now)?;
+    Ok(Caller::Account(owner))
+}
+
+fn unknown_key(id: &str, message: &'static str) -> Error {
+    Error::new(ErrorCode::InvalidAccessKeyId, message)
+        .with_ec("0002-00000902")
+        .with_detail("OSSAccessKeyId", id.to_owned())
+}

@@ -1,0 +1,9 @@
+//! Operations on buckets: one file each.
+
+pub(crate) mod delete_bucket;
+pub(crate) mod get_bucket_acl;
+pub(crate) mod get_bucket_info;
+pub(crate) mod list_buckets;
+pub(crate) mod list_objects;
+pub(crate) mod put_bucket;
+pub(crate) mod put_bucket_acl;

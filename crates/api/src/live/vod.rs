@@ -1,0 +1,78 @@
+//! The playlist of what was recorded in a span of time (contract, 1.8 to 1.10).
+
+use alluvium_catalog::SegmentRecord;
+use alluvium_hls::{Entry, MediaPlaylist};
+use alluvium_oss::{BucketName, ChannelName, Error, ErrorCode, VodRange};
+use md5::{Digest, Md5};
+use tokio::task::spawn_blocking;
+
+use crate::live::channel;
+use crate::service::Call;
+
+/// The type of a playlist object.
+pub(super) const CONTENT_TYPE: &str = "application/x-mpegURL";
+
+/// The playlist of the segments whose names lie in the span that the request asks for.
+///
+/// That the channel still exists is not asked: its recordings outlive it, and of one that never was there are none.
+///
+/// # Errors
+/// `InvalidArgument` with the EC of the parameter at fault, of an empty span, or of one with too many segments.
+pub(super) async fn playlist(call: &Call<'_>, bucket: &BucketName, channel: &ChannelName) -> Result<String, Error> {
+    let range = VodRange::parse(call.request.query.pairs())?;
+    let entries_max = call.config.limits.vod_entries_max;
+    let mut segments: Vec<SegmentRecord> = Vec::new();
+    loop {
+        let after = segments.last().map(|segment| segment.name);
+        let page = call
+            .catalog
+            .segments_between(bucket, channel, range.start, range.end, after, PAGE_SIZE)
+            .await
+            .map_err(|error| channel::from_catalog(error, bucket))?;
+        let last = page.len() < PAGE_SIZE;
+        segments.extend(page);
+        if segments.len() > entries_max {
+            return Err(Error::invalid_argument("Too many ts files in specified time span."));
+        }
+        if last {
+            break;
+        }
+    }
+    if segments.is_empty() {
+        return Err(VodRange::nothing_found());
+    }
+    let channel = channel.clone();
+    // A day of short segments takes a while to write.
+    let written = spawn_blocking(move || MediaPlaylist::vod(segments.iter().map(|segment| entry(&channel, segment))));
+    written.await.map_err(|_| Error::internal())
+}
+
+/// The ETag of a playlist: its MD5, as that of any object that a request puts.
+pub(super) fn etag(playlist: &str) -> String {
+    Md5::digest(playlist).iter().map(|byte| format!("{byte:02X}")).collect()
+}
+
+/// GetVodPlaylist has an EC of its own for whatever is wrong with the channel's name.
+pub(super) fn channel_fault(error: Error) -> Error {
+    if error.code == ErrorCode::InvalidChannelName {
+        error.with_ec("0044-00000302")
+    } else {
+        error
+    }
+}
+
+/// Beside their playlist, segments need no path.
+fn entry(channel: &ChannelName, segment: &SegmentRecord) -> Entry {
+    let key = channel.segment_key(segment.name);
+    Entry {
+        uri: key.as_str().rsplit('/').next().unwrap_or_default().to_owned(),
+        duration: segment.duration,
+        sequence: segment.sequence,
+        discontinuity_sequence: segment.discontinuity_sequence,
+        discontinuity: segment.discontinuity,
+        program_date_time_ms: segment.program_date_time.as_millis(),
+    }
+}
+
+/// Records asked of the catalog at a time, so that a long span does not hold it for long.
+const PAGE_SIZE: usize = 1000;

@@ -1,0 +1,67 @@
+//! What is said of an object in the headers of an answer.
+
+use alluvium_store::ObjectInfo;
+use axum::response::Response;
+use http::{HeaderName, HeaderValue, StatusCode, header};
+
+use crate::respond;
+
+/// Length, ETag and time: what every read says.
+pub(crate) fn identify(response: &mut Response, info: &ObjectInfo) {
+    response
+        .headers_mut()
+        .insert(header::CONTENT_LENGTH, HeaderValue::from(info.length));
+    respond::set(response, header::ETAG, &format!("\"{}\"", info.etag));
+    respond::set(response, header::LAST_MODIFIED, &info.modified.http_date());
+}
+
+/// Everything that is said of an object besides its bytes (contract, 4.4).
+pub(crate) fn describe(response: &mut Response, info: &ObjectInfo) {
+    identify(response, info);
+    respond::set(
+        response,
+        HeaderName::from_static("x-oss-hash-crc64ecma"),
+        &info.crc64.to_string(),
+    );
+    let headers = response.headers_mut();
+    headers.insert("x-oss-object-type", HeaderValue::from_static("Normal"));
+    headers.insert("x-oss-storage-class", HeaderValue::from_static("Standard"));
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    let attributes = &info.attributes;
+    let content_type = attributes.content_type.as_deref().unwrap_or(CONTENT_TYPE_DEFAULT);
+    respond::set(response, header::CONTENT_TYPE, content_type);
+    for (name, value) in [
+        (header::CACHE_CONTROL, &attributes.cache_control),
+        (header::CONTENT_DISPOSITION, &attributes.content_disposition),
+        (header::CONTENT_ENCODING, &attributes.content_encoding),
+        (header::CONTENT_LANGUAGE, &attributes.content_language),
+        (header::EXPIRES, &attributes.expires),
+        (HeaderName::from_static("content-md5"), &attributes.content_md5),
+    ] {
+        if let Some(value) = value {
+            respond::set(response, name, value);
+        }
+    }
+    for (name, value) in &attributes.user {
+        if let Ok(name) = HeaderName::try_from(format!("{USER_PREFIX}{name}")) {
+            respond::set(response, name, value);
+        }
+    }
+}
+
+/// 304, with what a cache needs to refresh its copy (RFC 9110, 15.4.5).
+pub(crate) fn not_modified(info: &ObjectInfo) -> Response {
+    let mut response = respond::empty();
+    *response.status_mut() = StatusCode::NOT_MODIFIED;
+    identify(&mut response, info);
+    if let Some(value) = &info.attributes.cache_control {
+        respond::set(&mut response, header::CACHE_CONTROL, value);
+    }
+    response
+}
+
+/// What begins the name of a header that the user made up.
+pub(crate) const USER_PREFIX: &str = "x-oss-meta-";
+
+/// The type of an object that was put without one.
+const CONTENT_TYPE_DEFAULT: &str = "application/octet-stream";

@@ -1,0 +1,175 @@
+//! What a request asks for: one enum, one table.
+
+use http::Method;
+
+use crate::request::{Query, Target};
+
+/// One operation of the API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Operation {
+    ListBuckets,
+    PutBucket,
+    DeleteBucket,
+    GetBucketInfo,
+    GetBucketAcl,
+    PutBucketAcl,
+    ListObjects,
+    PutObject,
+    GetObject,
+    HeadObject,
+    GetObjectMeta,
+    DeleteObject,
+    PutLiveChannel,
+    PutLiveChannelStatus,
+    GetLiveChannelInfo,
+    GetLiveChannelStat,
+    GetLiveChannelHistory,
+    ListLiveChannel,
+    DeleteLiveChannel,
+    PostVodPlaylist,
+    GetVodPlaylist,
+    /// Part of the API, and not offered: the sub-resource or feature that says so.
+    Unsupported(&'static str),
+    /// No operation of the API has this verb on such a resource.
+    MethodNotAllowed,
+}
+
+use Operation::*;
+use Target::{Bucket, Object, Service};
+
+/// Parameters that must be there, with a value where one is given.
+type When = &'static [(&'static str, Option<&'static str>)];
+
+/// Verb, resource, selecting parameters, operation: the first row that fits wins.
+///
+/// Channel operations stand for the bucket itself too: there the channel's name is empty, which is a fault of the name.
+const TABLE: &[(&str, &[Target], When, Operation)] = &[
+    (
+        "PUT",
+        &[Bucket, Object],
+        &[("live", None), ("status", None)],
+        PutLiveChannelStatus,
+    ),
+    ("PUT", &[Bucket, Object], &[("live", None)], PutLiveChannel),
+    (
+        "GET",
+        &[Bucket, Object],
+        &[("live", None), ("comp", Some("stat"))],
+        GetLiveChannelStat,
+    ),
+    (
+        "GET",
+        &[Bucket, Object],
+        &[("live", None), ("comp", Some("history"))],
+        GetLiveChannelHistory,
+    ),
+    ("GET", &[Object], &[("live", None)], GetLiveChannelInfo),
+    ("GET", &[Bucket], &[("live", None)], ListLiveChannel),
+    ("DELETE", &[Bucket, Object], &[("live", None)], DeleteLiveChannel),
+    ("POST", &[Bucket, Object], &[("vod", None)], PostVodPlaylist),
+    ("GET", &[Bucket, Object], &[("vod", None)], GetVodPlaylist),
+    ("GET", &[Bucket], &[("bucketInfo", None)], GetBucketInfo),
+    ("GET", &[Bucket], &[("acl", None)], GetBucketAcl),
+    ("PUT", &[Bucket], &[("acl", None)], PutBucketAcl),
+    ("HEAD", &[Object], &[("objectMeta", None)], GetObjectMeta),
+    ("GET", &[Service], &[], ListBuckets),
+    ("PUT", &[Bucket], &[], PutBucket),
+    ("DELETE", &[Bucket], &[], DeleteBucket),
+    ("GET", &[Bucket], &[], ListObjects),
+    ("PUT", &[Object], &[], PutObject),
+    ("GET", &[Object], &[], GetObject),
+    ("HEAD", &[Object], &[], HeadObject),
+    ("DELETE", &[Object], &[], DeleteObject),
+    ("POST", &[Bucket], &[], Unsupported("PostObject")),
+    ("OPTIONS", &[Service, Bucket, Object], &[], Unsupported("OPTIONS")),
+];
+
+/// Parameters that select an operation; with one of them a request is never an operation without.
+const SELECTORS: &[&str] = &["live", "vod", "bucketInfo", "acl", "objectMeta"];
+
+/// Parameters of the API that select or change an operation in a way which is not offered (contract, 3.1 and 4.1).
+const UNSUPPORTED: &[&str] = &[
+    "accessPoint",
+    "accessPointPolicy",
+    "append",
+    "asyncFetch",
+    "bucketArchiveDirectRead",
+    "callback",
+    "callback-var",
+    "cname",
+    "cors",
+    "delete",
+    "encryption",
+    "group",
+    "httpsConfig",
+    "img",
+    "inventory",
+    "inventoryId",
+    "lifecycle",
+    "link",
+    "list-type",
+    "location",
+    "logging",
+    "metaQuery",
+    "objectInfo",
+    "partNumber",
+    "policy",
+    "publicAccessBlock",
+    "qos",
+    "qosInfo",
+    "qosRequester",
+    "redundancyTransition",
+    "referer",
+    "regionList",
+    "replication",
+    "replicationLocation",
+    "replicationProgress",
+    "requestPayment",
+    "requesterQosInfo",
+    "resourceGroup",
+    "resourcePool",
+    "resourcePoolBuckets",
+    "resourcePoolInfo",
+    "restore",
+    "sequential",
+    "stat",
+    "style",
+    "styleName",
+    "symlink",
+    "tagging",
+    "transferAcceleration",
+    "uploadId",
+    "uploads",
+    "versionId",
+    "versioning",
+    "versions",
+    "website",
+    "worm",
+    "wormExtend",
+    "wormId",
+    "x-oss-async-process",
+    "x-oss-process",
+    "x-oss-traffic-limit",
+];
+
+impl Operation {
+    /// The operation of a request with this verb, resource and query.
+    pub(crate) fn of(method: &Method, target: Target, query: &Query) -> Self {
+        if let Some(name) = UNSUPPORTED.iter().find(|name| query.has(name)) {
+            return Unsupported(name);
+        }
+        let selector = SELECTORS.iter().find(|name| query.has(name));
+        TABLE
+            .iter()
+            .find(|(verb, targets, when, _)| {
+                *verb == method.as_str()
+                    && targets.contains(&target)
+                    && when.is_empty() == selector.is_none()
+                    && when
+                        .iter()
+                        .all(|(name, value)| query.value(name).is_some_and(|v| value.is_none_or(|w| v == w)))
+            })
+            .map(|(.., operation)| *operation)
+            .unwrap_or(selector.map_or(MethodNotAllowed, |name| Unsupported(name)))
+    }
+}

@@ -1,0 +1,99 @@
+//! Reading the body of a request, within its bounds of size and time.
+
+use alluvium_oss::{Error, ErrorCode};
+use axum::body::{Body, BodyDataStream};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use futures_util::StreamExt;
+use md5::{Digest, Md5};
+use tokio::time::Instant;
+
+use crate::config::Limits;
+use crate::request::Headers;
+use crate::service::Call;
+
+/// The body of a request, as it arrives.
+///
+/// The first read is what makes the HTTP layer answer `Expect: 100-continue`, so nothing is read before the request
+/// is authenticated and authorised.
+pub(crate) struct Incoming<'a> {
+    stream: BodyDataStream,
+    limits: &'a Limits,
+    bytes_max: u64,
+    started: Instant,
+    received: u64,
+}
+
+impl<'a> Incoming<'a> {
+    /// A body of at most `bytes_max`.
+    ///
+    /// # Errors
+    /// `EntityTooLarge` when the headers already announce more.
+    pub(crate) fn new(body: Body, headers: &Headers, limits: &'a Limits, bytes_max: u64) -> Result<Self, Error> {
+        let announced = headers
+            .value("content-length")
+            .and_then(|length| length.parse::<u64>().ok());
+        if announced.is_some_and(|length| length > bytes_max) {
+            return Err(ErrorCode::EntityTooLarge.into());
+        }
+        Ok(Incoming {
+            stream: body.into_data_stream(),
+            limits,
+            bytes_max,
+            started: Instant::now(),
+            received: 0,
+        })
+    }
+
+    /// The next bytes; none at the end.
+    ///
+    /// # Errors
+    /// `RequestTimeout` when the client sends too slowly, `EntityTooLarge` past the bound, `BadRequest` when the body
+    /// breaks off.
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Error> {
+        let allowed = self.limits.body_grace
+            + std::time::Duration::from_secs(self.received / self.limits.body_bytes_per_second_min.max(1));
+        match tokio::time::timeout_at(self.started + allowed, self.stream.next()).await {
+            Err(_) => Err(ErrorCode::RequestTimeout.into()),
+            Ok(None) => Ok(None),
+            Ok(Some(Err(_))) => Err(Error::new(ErrorCode::BadRequest, "The request body broke off.")),
+            Ok(Some(Ok(bytes))) => {
+                self.received += bytes.len() as u64;
+                if self.received > self.bytes_max {
+                    Err(ErrorCode::EntityTooLarge.into())
+                } else {
+                    Ok(Some(bytes))
+                }
+            }
+        }
+    }
+}
+
+/// The whole XML body of a request, checked against its `Content-MD5`.
+///
+/// # Errors
+/// As [`Incoming::next`]; `InvalidDigest`.
+pub(crate) async fn document(call: &Call<'_>, body: Body) -> Result<Vec<u8>, Error> {
+    let limits = &call.config.limits;
+    let mut incoming = Incoming::new(body, &call.request.headers, limits, limits.document_bytes_max as u64)?;
+    let mut document = Vec::new();
+    while let Some(bytes) = incoming.next().await? {
+        document.extend_from_slice(&bytes);
+    }
+    check_md5(&call.request.headers, &Md5::digest(&document).into())?;
+    Ok(document)
+}
+
+/// Compares the MD5 of a body with the `Content-MD5` of its request, if there is one.
+///
+/// # Errors
+/// `InvalidDigest` when they differ, or the header is no MD5.
+pub(crate) fn check_md5(headers: &Headers, md5: &[u8; 16]) -> Result<(), Error> {
+    match headers.value("content-md5") {
+        Some(announced) if STANDARD.decode(announced).ok().as_deref() != Some(md5) => {
+            Err(ErrorCode::InvalidDigest.into())
+        }
+        _ => Ok(()),
+    }
+}

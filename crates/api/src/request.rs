@@ -1,0 +1,201 @@
+//! From an HTTP request line and headers to bucket, key and parameters.
+
+use alluvium_oss::percent::{self, Plus};
+use alluvium_oss::{Addressing, BucketName, ChannelName, ChannelUrls, Domains, Error, ErrorCode, PlaylistName};
+use http::request::Parts;
+use http::{Method, header};
+use percent_encoding::percent_decode_str;
+
+use crate::config::Limits;
+
+/// A request, addressed and decoded, its body aside.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) method: Method,
+    /// The host as the client wrote it, port included; every URL in an answer repeats it.
+    pub(crate) host: String,
+    /// Where the bucket was named.
+    pub(crate) addressing: Addressing,
+    /// The bucket, not yet checked; none for the service itself.
+    pub(crate) bucket: Option<String>,
+    /// The key, decoded and not yet checked; empty for the bucket itself.
+    pub(crate) key: String,
+    pub(crate) query: Query,
+    pub(crate) headers: Headers,
+}
+
+/// The kind of resource a request names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Target {
+    Service,
+    Bucket,
+    Object,
+}
+
+impl Request {
+    /// Reads the head of a request.
+    ///
+    /// # Errors
+    /// `InvalidArgument` without a host or with too many parameters, `InvalidObjectName` or `InvalidChannelName` for a
+    /// path that is not UTF-8.
+    pub(crate) fn read(parts: &Parts, domains: &Domains, limits: &Limits) -> Result<Self, Error> {
+        let headers = Headers::read(parts);
+        let host = host(parts);
+        if host.is_empty() {
+            return Err(Error::invalid_argument("A Host header is required."));
+        }
+        let query = Query::read(parts.uri.query().unwrap_or_default(), limits.query_parameters_max)?;
+        let path = parts.uri.path();
+        let path = path.strip_prefix('/').unwrap_or(path);
+        let addressing = domains.resolve(&host);
+        let (bucket, key) = match &addressing {
+            Addressing::Bucket(bucket) => (bucket.to_string(), decode(path, &query)?),
+            Addressing::PathStyle => {
+                let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
+                (decode(bucket, &query)?, decode(key, &query)?)
+            }
+        };
+        let bucket = (!bucket.is_empty()).then_some(bucket);
+        Ok(Request {
+            method: parts.method.clone(),
+            host,
+            addressing,
+            bucket,
+            key,
+            query,
+            headers,
+        })
+    }
+
+    /// What kind of resource is named.
+    pub(crate) fn target(&self) -> Target {
+        match (&self.bucket, self.key.is_empty()) {
+            (None, true) => Target::Service,
+            // `//key` names no bucket; it is refused as the bucket it would need.
+            (None, false) | (Some(_), false) => Target::Object,
+            (Some(_), true) => Target::Bucket,
+        }
+    }
+
+    /// The URLs of a channel, at the host of this request.
+    pub(crate) fn channel_urls(
+        &self,
+        bucket: &BucketName,
+        channel: &ChannelName,
+        playlist: &PlaylistName,
+    ) -> ChannelUrls {
+        ChannelUrls::new(&self.host, &self.addressing, bucket, channel, playlist)
+    }
+
+    /// The request as the signature sees it.
+    pub(crate) fn signed(&self) -> alluvium_oss::sign::Request<'_> {
+        alluvium_oss::sign::Request {
+            method: self.method.as_str(),
+            bucket: self.bucket.as_deref(),
+            key: &self.key,
+            query: &self.query.0,
+            headers: &self.headers.0,
+        }
+    }
+
+    /// Whether a browser asks for a page.
+    pub(crate) fn is_from_browser(&self) -> bool {
+        self.method == Method::GET
+            && self
+                .headers
+                .value("accept")
+                .is_some_and(|accept| accept.contains("text/html"))
+    }
+}
+
+/// The host that a request is addressed to, as the client wrote it; empty when it did not.
+///
+/// The authority of an absolute-form target counts more than the Host header (RFC 9112, 3.2.2).
+pub(crate) fn host(parts: &Parts) -> String {
+    match parts.uri.authority() {
+        Some(authority) => authority.as_str().rsplit('@').next().unwrap_or_default().to_owned(),
+        None => parts
+            .headers
+            .get(header::HOST)
+            .and_then(|host| host.to_str().ok())
+            .unwrap_or_default()
+            .trim()
+            .to_owned(),
+    }
+}
+
+/// The parameters of a request, decoded, in their order.
+#[derive(Debug, Default)]
+pub(crate) struct Query(Vec<(String, String)>);
+
+impl Query {
+    fn read(text: &str, parameters_max: usize) -> Result<Self, Error> {
+        if text.split('&').filter(|piece| !piece.is_empty()).count() > parameters_max {
+            return Err(Error::invalid_argument("The request has too many parameters."));
+        }
+        let pairs = percent::decode_query(text, Plus::Space);
+        pairs
+            .map(Query)
+            .ok_or_else(|| Error::invalid_argument("The parameters of the request are not UTF-8."))
+    }
+
+    /// The first value of a parameter; empty when it is there without one.
+    pub(crate) fn value(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether the parameter is there, with a value or without.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.value(name).is_some()
+    }
+
+    /// Names and values, in the order of the request.
+    pub(crate) fn pairs(&self) -> &[(String, String)] {
+        &self.0
+    }
+}
+
+/// The headers of a request: lower-case names, values as text, in their order.
+#[derive(Debug, Default)]
+pub(crate) struct Headers(Vec<(String, String)>);
+
+impl Headers {
+    fn read(parts: &Parts) -> Self {
+        let pair = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
+            (
+                name.as_str().to_owned(),
+                String::from_utf8_lossy(value.as_bytes()).into_owned(),
+            )
+        };
+        Headers(parts.headers.iter().map(pair).collect())
+    }
+
+    /// The first value of a header.
+    pub(crate) fn value(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+    }
+
+    /// A header's value to keep with an object: none when it is absent or empty.
+    pub(crate) fn kept(&self, name: &str) -> Option<String> {
+        self.value(name).filter(|value| !value.is_empty()).map(str::to_owned)
+    }
+
+    /// Names and values, in the order of the request.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+}
+
+fn decode(path: &str, query: &Query) -> Result<String, Error> {
+    let bytes: Vec<u8> = percent_decode_str(path).collect();
+    String::from_utf8(bytes).map_err(|error| {
+        let channel = query.has("live") || query.has("vod");
+        match ChannelName::from_utf8(error.as_bytes()) {
+            Err(error) if channel => error,
+            _ => Error::new(
+                ErrorCode::InvalidObjectName,
+                "The specified object is not valid: it is not UTF-8.",
+            ),
+        }
+    })
+}

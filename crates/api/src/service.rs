@@ -1,0 +1,169 @@
+//! From a request to its answer.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use alluvium_catalog::Catalog;
+use alluvium_oss::{Clock, Error, ErrorCode, UnixTime};
+use alluvium_store::ObjectStore;
+use axum::Router;
+use axum::body::Body;
+use axum::response::Response;
+use http::{HeaderValue, Method, header};
+
+use crate::authenticate::{self, Caller};
+use crate::config::Config;
+use crate::operation::Operation;
+use crate::request::{self, Request};
+use crate::{bucket, error, live, object, respond};
+
+/// OSS over HTTP, for any number of connections.
+#[derive(Clone)]
+pub struct Api(Arc<Shared>);
+
+struct Shared {
+    config: Config,
+    store: Arc<dyn ObjectStore>,
+    catalog: Arc<dyn Catalog>,
+    clock: Arc<dyn Clock>,
+}
+
+/// One authenticated request and what it may use.
+pub(crate) struct Call<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) store: &'a Arc<dyn ObjectStore>,
+    pub(crate) catalog: &'a Arc<dyn Catalog>,
+    pub(crate) request: &'a Request,
+    pub(crate) caller: Caller,
+    /// When the request came.
+    pub(crate) now: UnixTime,
+}
+
+impl Call<'_> {
+    /// The endpoint that the client uses: the host as it wrote it, without the bucket.
+    pub(crate) fn endpoint(&self) -> &str {
+        self.config.domains.endpoint(&self.request.host)
+    }
+}
+
+impl Api {
+    /// The service over a store and a catalog.
+    pub fn new(config: Config, store: Arc<dyn ObjectStore>, catalog: Arc<dyn Catalog>, clock: Arc<dyn Clock>) -> Self {
+        Api(Arc::new(Shared {
+            config,
+            store,
+            catalog,
+            clock,
+        }))
+    }
+
+    /// A router that answers every path; routes added beside it take precedence.
+    pub fn router(self) -> Router {
+        Router::new().fallback(move |request: axum::extract::Request| {
+            let api = self.clone();
+            async move { api.answer(request).await }
+        })
+    }
+
+    async fn answer(&self, request: axum::extract::Request) -> Response {
+        let started = Instant::now();
+        let now = self.0.clock.now();
+        let request_id = request_id();
+        let (parts, body) = request.into_parts();
+        let read = Request::read(&parts, &self.0.config.domains, &self.0.config.limits)
+            .map(|read| (Operation::of(&read.method, read.target(), &read.query), read));
+        let outcome = match &read {
+            Ok((operation, request)) => Box::pin(self.perform(*operation, request, body, now)).await,
+            Err(error) => Err(error.clone()),
+        };
+        let refusal = outcome.as_ref().err().map(|error| error.code);
+        let mut response = outcome.unwrap_or_else(|error| {
+            error::response(
+                &error,
+                &request_id,
+                &request::host(&parts),
+                parts.method == Method::HEAD,
+            )
+        });
+        let headers = response.headers_mut();
+        headers.insert(
+            header::DATE,
+            HeaderValue::try_from(now.http_date()).expect("an HTTP date is a header value"),
+        );
+        headers.insert(header::SERVER, HeaderValue::from_static("AliyunOSS"));
+        headers.insert(
+            "x-oss-request-id",
+            HeaderValue::try_from(&*request_id).expect("hex is a header value"),
+        );
+        let read = read.as_ref().ok();
+        tracing::debug!(
+            request_id,
+            method = %parts.method,
+            bucket = read.and_then(|(_, request)| request.bucket.as_deref()),
+            key = read.map(|(_, request)| &*request.key),
+            operation = read.map(|(operation, _)| tracing::field::debug(*operation)),
+            status = response.status().as_u16(),
+            refusal = refusal.map(ErrorCode::as_str),
+            duration_us = started.elapsed().as_micros() as u64,
+            "answered"
+        );
+        response
+    }
+
+    async fn perform(
+        &self,
+        operation: Operation,
+        request: &Request,
+        body: Body,
+        now: UnixTime,
+    ) -> Result<Response, Error> {
+        let Shared {
+            config, store, catalog, ..
+        } = &*self.0;
+        let caller = authenticate::caller(request, catalog.as_ref(), now).await?;
+        let call = &Call {
+            config,
+            store,
+            catalog,
+            request,
+            caller,
+            now,
+        };
+        match operation {
+            Operation::ListBuckets if call.caller == Caller::Anonymous && request.is_from_browser() => {
+                Ok(respond::console())
+            }
+            Operation::ListBuckets => bucket::list_buckets::answer(call).await,
+            Operation::PutBucket => bucket::put_bucket::answer(call, body).await,
+            Operation::DeleteBucket => bucket::delete_bucket::answer(call).await,
+            Operation::GetBucketInfo => bucket::get_bucket_info::answer(call).await,
+            Operation::GetBucketAcl => bucket::get_bucket_acl::answer(call).await,
+            Operation::PutBucketAcl => bucket::put_bucket_acl::answer(call).await,
+            Operation::ListObjects => bucket::list_objects::answer(call).await,
+            Operation::PutObject => object::put_object::answer(call, body).await,
+            Operation::GetObject => object::get_object::answer(call).await,
+            Operation::HeadObject => object::head_object::answer(call).await,
+            Operation::GetObjectMeta => object::get_object_meta::answer(call).await,
+            Operation::DeleteObject => object::delete_object::answer(call).await,
+            Operation::PutLiveChannel => live::put_live_channel::answer(call, body).await,
+            Operation::PutLiveChannelStatus => live::put_live_channel_status::answer(call).await,
+            Operation::GetLiveChannelInfo => live::get_live_channel_info::answer(call).await,
+            Operation::GetLiveChannelStat => live::get_live_channel_stat::answer(call).await,
+            Operation::GetLiveChannelHistory => live::get_live_channel_history::answer(call).await,
+            Operation::ListLiveChannel => live::list_live_channel::answer(call).await,
+            Operation::DeleteLiveChannel => live::delete_live_channel::answer(call).await,
+            Operation::PostVodPlaylist => live::post_vod_playlist::answer(call).await,
+            Operation::GetVodPlaylist => live::get_vod_playlist::answer(call).await,
+            Operation::Unsupported(what) => Err(Error::not_implemented(what)),
+            Operation::MethodNotAllowed => Err(ErrorCode::MethodNotAllowed.into()),
+        }
+    }
+}
+
+/// 24 upper-case hexadecimal digits, as clients expect them.
+fn request_id() -> String {
+    rand::random::<[u8; 12]>()
+        .iter()
+        .map(|byte| format!("{byte:02X}"))
+        .collect()
+}
