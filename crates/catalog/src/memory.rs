@@ -426,3 +426,10 @@ impl Recording {
 fn is_asked(name: &str, prefix: &str, after: &str) -> bool {
     name.starts_with(prefix) && (after.is_empty() || name > after)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::MemoryCatalog;
+
+    crate::catalog_conformance!(|| (MemoryCatalog::new(), ()), 256);
+}
