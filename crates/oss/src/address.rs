@@ -126,10 +126,10 @@ impl ChannelUrls {
     }
 }
 
-/// Lower case, without port and trailing dot. An IPv6 address keeps its colons.
+/// Lower case, without port and trailing dot. An IPv6 address keeps its colons and brackets.
 fn normal(host: &str) -> String {
     let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or(rest),
+        Some(_) => host.split_inclusive(']').next().unwrap_or(host),
         None if host.parse::<Ipv6Addr>().is_ok() => host,
         None => host.split(':').next().unwrap_or(host),
     };
@@ -195,6 +195,7 @@ mod tests {
             "127.0.0.1:9000",
             "[::1]",
             "[::1]:9000",
+            "[b01.oss.test]",
             "::1",
             "[",
             "a.b.oss.test",

@@ -1,11 +1,13 @@
+use std::fmt;
+
 use super::request::Request;
 use super::{v1, v4};
 use crate::error::Error;
 use crate::secret::Secret;
 use crate::time::UnixTime;
 
-/// What a request says about who sent it; not believed before it is verified.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What a request says about who sent it; not believed before it is verified. `Debug` shows no signature and no token.
+#[derive(Clone, PartialEq, Eq)]
 pub enum Claim {
     /// `Authorization: OSS <id>:<signature>` (contract, 3.1).
     V1Header(v1::HeaderClaim),
@@ -104,6 +106,16 @@ impl Claim {
             Self::V4Header(claim) => claim.verify(request, secret, now),
             Self::V4Url(claim) => claim.verify(request, secret, now),
         }
+    }
+}
+
+impl fmt::Debug for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Claim")
+            .field("access_key_id", &self.access_key_id())
+            .field("is_url", &self.is_url())
+            .field("expires", &self.expires())
+            .finish_non_exhaustive()
     }
 }
 

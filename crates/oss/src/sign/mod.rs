@@ -7,6 +7,7 @@ mod canonical;
 mod claim;
 mod mac;
 mod mismatch;
+pub mod publish_url;
 mod request;
 mod skew;
 pub mod v1;

@@ -10,7 +10,7 @@ use crate::secret::Secret;
 use crate::time::UnixTime;
 
 /// `Authorization: OSS <id>:<signature>`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct HeaderClaim {
     pub(super) access_key_id: String,
     pub(super) security_token: Option<String>,
@@ -42,7 +42,7 @@ impl HeaderClaim {
 }
 
 /// `OSSAccessKeyId`, `Expires` and `Signature` in the query.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct UrlClaim {
     pub(super) access_key_id: String,
     pub(super) security_token: Option<String>,

@@ -20,7 +20,7 @@ use crate::time::UnixTime;
 pub const ALGORITHM: &str = "OSS4-HMAC-SHA256";
 
 /// `Authorization: OSS4-HMAC-SHA256 Credential=…,AdditionalHeaders=…,Signature=…`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct HeaderClaim {
     pub(super) security_token: Option<String>,
     pub(super) signature: Signature,
@@ -59,7 +59,7 @@ impl HeaderClaim {
 }
 
 /// The parameters of a presigned URL.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct UrlClaim {
     pub(super) security_token: Option<String>,
     pub(super) expires: UnixTime,
@@ -110,7 +110,7 @@ impl UrlClaim {
 }
 
 /// What both forms have in common.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct Signature {
     pub(super) scope: Scope,
     date: UnixTime,

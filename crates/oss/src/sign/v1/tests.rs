@@ -83,6 +83,11 @@ fn header_vectors_of_the_contract() {
         let claim = verify(method, target, &headers, now()).unwrap();
         assert_eq!((claim.access_key_id(), claim.security_token()), (ID, token));
         assert_eq!((claim.is_url(), claim.expires()), (false, None));
+        let shown = format!("{claim:?}");
+        assert!(
+            shown.contains(ID) && !shown.contains(signature) && !shown.contains("tok+en"),
+            "{shown}"
+        );
         with_request(method, target, &headers, |request| {
             assert_eq!(authorization_header(request, ID, &secret()), authorization);
         });
