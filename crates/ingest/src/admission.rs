@@ -1,0 +1,137 @@
+use std::net::SocketAddr;
+
+use alluvium_catalog::{self as catalog, Bucket, Lease, OpenSession};
+use alluvium_oss::sign::publish_url::PublishTarget;
+use alluvium_oss::{BucketName, ChannelName};
+use alluvium_rtmp::{PublishRequest, StatusCode};
+use tracing::{error, warn};
+
+use crate::Ingest;
+use crate::sessions::Running;
+
+/// A publisher's place: the right to append to the channel, and its entry among the running sessions.
+pub(crate) struct Admitted {
+    pub(crate) lease: Lease,
+    pub(crate) running: Running,
+}
+
+/// Why a publish is refused, as the encoder's user reads it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) code: StatusCode,
+    pub(crate) reason: String,
+}
+
+impl Refusal {
+    pub(crate) fn denied(reason: impl Into<String>) -> Self {
+        Self { code: StatusCode::PublishDenied, reason: reason.into() }
+    }
+
+    fn busy(reason: impl Into<String>) -> Self {
+        Self { code: StatusCode::PublishBadName, reason: reason.into() }
+    }
+}
+
+impl From<alluvium_oss::Error> for Refusal {
+    fn from(error: alluvium_oss::Error) -> Self {
+        Self::denied(error.message)
+    }
+}
+
+impl Ingest {
+    /// Finds out which channel `request` means and whether it may publish there, and takes the channel's lease.
+    ///
+    /// In this order: the URL is read, its bucket found, its signature checked, the channel opened. A refusal leaves
+    /// nothing behind.
+    pub(crate) async fn admit(&self, request: &PublishRequest, peer: SocketAddr) -> Result<Admitted, Refusal> {
+        let target = PublishTarget::parse(&request.app, &request.tc_url, &request.name, &self.domains)?;
+        let Some(bucket_name) = target.bucket.clone() else {
+            return Err(Refusal::denied(format!(
+                "The publish URL names no bucket: use rtmp://HOST/BUCKET/live/{} or a host name that begins with the bucket.",
+                target.channel
+            )));
+        };
+        let bucket = self.bucket(&bucket_name).await?;
+        self.authorise(&target, &bucket).await?;
+        let running = self.take_over(&bucket_name, &target.channel).await?;
+        let open = OpenSession {
+            bucket: bucket_name,
+            channel: target.channel,
+            node: self.node.clone(),
+            remote_addr: peer,
+            playlist_name: target.playlist_name,
+            at: self.clock.now(),
+            busy_within: self.config.busy_within,
+        };
+        let lease = self.catalog.open_session(open).await.map_err(|error| refusal("opening the channel", error))?;
+        Ok(Admitted { lease, running })
+    }
+
+    async fn bucket(&self, name: &BucketName) -> Result<Bucket, Refusal> {
+        self.catalog.bucket(name).await.map_err(|error| match error {
+            catalog::Error::NotFound { .. } => Refusal::denied(format!("The bucket {name} does not exist.")),
+            error => refusal("looking up the bucket", error),
+        })
+    }
+
+    /// Contract 2.4: a signature by the owner's key, or anyone where the bucket is public-read-write.
+    async fn authorise(&self, target: &PublishTarget, bucket: &Bucket) -> Result<(), Refusal> {
+        let anyone = bucket.acl.anonymous_may_write();
+        let Some(credentials) = &target.credentials else {
+            return if anyone {
+                Ok(())
+            } else {
+                Err(Refusal::denied(format!(
+                    "The bucket {} takes signed publish URLs only; this one carries no signature.",
+                    bucket.name
+                )))
+            };
+        };
+        let unknown = || Refusal::denied("The access key of the publish URL is unknown or disabled.");
+        let key = self.catalog.access_key(&credentials.access_key_id).await.map_err(|error| match error {
+            catalog::Error::NotFound { .. } => unknown(),
+            error => refusal("looking up the access key", error),
+        })?;
+        if !key.enabled {
+            return Err(unknown());
+        }
+        target.verify(&bucket.name, &key.secret, self.clock.now())?;
+        if key.owner == bucket.owner || anyone {
+            Ok(())
+        } else {
+            Err(Refusal::denied(format!("The access key of the publish URL has no right to publish to {}.", bucket.name)))
+        }
+    }
+
+    /// Waits for a session of this channel that is ending, and ends one that has fallen silent, so that what it
+    /// accepted is listed before the new session begins.
+    async fn take_over(&self, bucket: &BucketName, channel: &ChannelName) -> Result<Running, Refusal> {
+        let now = self.clock.now();
+        let entered = self.sessions.enter(bucket, channel, now, self.config.busy_within);
+        match tokio::time::timeout(self.config.take_over_timeout, entered).await {
+            Ok(Ok(running)) => Ok(running),
+            Ok(Err(busy)) => Err(busy_refusal(Some(busy.idle))),
+            Err(_) => {
+                warn!(%bucket, %channel, "the session before this one does not end: its segments cannot be stored");
+                Err(Refusal::busy("The channel's last publish is still being stored; try again soon."))
+            }
+        }
+    }
+}
+
+fn busy_refusal(idle: Option<std::time::Duration>) -> Refusal {
+    let heard = idle.map_or(String::new(), |idle| format!(", last heard of {:.1} s ago", idle.as_secs_f64()));
+    Refusal::busy(format!("The channel is live: another publisher has it{heard}."))
+}
+
+fn refusal(doing: &'static str, error: catalog::Error) -> Refusal {
+    match error {
+        catalog::Error::NotFound { .. } => Refusal::denied("The live channel does not exist."),
+        catalog::Error::Disabled { .. } => Refusal::denied("The live channel is disabled by its owner."),
+        catalog::Error::Busy { idle, .. } => busy_refusal(Some(idle)),
+        error => {
+            error!(%error, doing, "a publish was refused because the catalog failed");
+            Refusal::denied("The server cannot take the stream now; try again soon.")
+        }
+    }
+}

@@ -1,0 +1,103 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use alluvium_catalog::Unended;
+use alluvium_hls::LiveWindow;
+use alluvium_oss::ObjectKey;
+use alluvium_store::{self as store, Condition, Put, recorded_etag};
+use bytes::Bytes;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+use crate::Ingest;
+use crate::lister::{entry, playlist_attributes};
+
+/// Between looks for channels whose publisher has not come back.
+const INTERVAL: Duration = Duration::from_secs(5);
+
+/// Channels ended in one look; the rest have their turn at the next.
+const ENDED_AT_ONCE_MAX: usize = 256;
+
+impl Ingest {
+    /// Writes ENDLIST into the live playlists of channels to which nobody has come back within the reconnect window,
+    /// until `stop` is cancelled.
+    ///
+    /// What is to be ended is asked of the catalog, so a restart in between forgets nothing.
+    pub async fn end_playlists(self: Arc<Self>, stop: CancellationToken) {
+        let Some(window) = self.config.reconnect_window else { return };
+        let mut ticks = interval(INTERVAL.min(window.max(Duration::from_millis(100))));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => self.end_due(window).await,
+                () = stop.cancelled() => return,
+            }
+        }
+    }
+
+    async fn end_due(&self, window: Duration) {
+        let due = match self.catalog.unended(self.clock.now().minus(window), ENDED_AT_ONCE_MAX).await {
+            Ok(due) => due,
+            Err(error) => {
+                warn!(%error, "cannot ask for playlists to end");
+                return;
+            }
+        };
+        for unended in due {
+            match self.end(&unended).await {
+                Ok(()) => {}
+                Err(error) => {
+                    warn!(bucket = %unended.bucket, channel = %unended.channel, %error, "a playlist could not be ended yet");
+                }
+            }
+        }
+    }
+
+    async fn end(&self, unended: &Unended) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let Unended { bucket, channel, playlist_name, .. } = unended;
+        let key = channel.playlist_key(playlist_name);
+        match self.store.get(bucket, &key, None).await {
+            // Nothing was recorded, or its owner has deleted it: there is nothing to end.
+            Err(store::Error::NotFound { .. }) => {}
+            Err(error) => return Err(error.into()),
+            Ok(standing) => {
+                let etag = standing.info.etag.clone();
+                let text = String::from_utf8_lossy(&standing.bytes().await?).into_owned();
+                match self.put_ended(unended, &key, target_duration_s(&text), etag).await {
+                    Ok(()) => info!(%bucket, %channel, "nobody came back: the playlist has its ENDLIST"),
+                    Err(store::Error::Precondition { .. }) => debug!(%bucket, %channel, "the playlist is live again"),
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+        self.catalog.mark_ended(unended).await?;
+        Ok(())
+    }
+
+    async fn put_ended(
+        &self,
+        unended: &Unended,
+        key: &ObjectKey,
+        target_duration_s: u32,
+        standing: String,
+    ) -> Result<(), store::Error> {
+        let Unended { bucket, channel, frag_count, .. } = unended;
+        let count = *frag_count as usize;
+        let records = self.catalog.latest_segments(bucket, channel, count).await.map_err(|error| {
+            store::Error::unavailable("ask for the last segments of", format!("{bucket}/{channel}"), error)
+        })?;
+        let window = LiveWindow::new(count, target_duration_s, records.iter().map(entry));
+        let text = Bytes::from(window.playlist(true));
+        let etag = recorded_etag(store::crc64(&text), text.len() as u64);
+        // A publisher that has come back in this moment has put, or will put, its own.
+        let put = Put::bytes(text, etag, playlist_attributes(target_duration_s), self.clock.now())
+            .when(Condition::Etag(standing));
+        self.store.put(bucket, key, put).await.map(drop)
+    }
+}
+
+/// The target duration of a playlist that a session has written: it must not fall within the session.
+fn target_duration_s(text: &str) -> u32 {
+    text.lines().find_map(|line| line.strip_prefix("#EXT-X-TARGETDURATION:")?.trim().parse().ok()).unwrap_or(1)
+}

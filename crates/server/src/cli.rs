@@ -1,0 +1,59 @@
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Live video over RTMP into object storage, as HLS.
+#[derive(Debug, Parser)]
+#[command(name = "alluvium", version, about, after_help = AFTER_HELP, args_conflicts_with_subcommands = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) options: Options,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Take streams and serve the bucket API (what is done without a command)
+    Serve(Options),
+    /// Serve, with a test stream being published to it: shows a play URL and how to push your own
+    Demo(Options),
+    /// Check that every playlist and segment record names objects that are there, whole
+    ///
+    /// Reads the data folder of a server that is not running. Prints a line for each fault; the exit status is 1 if
+    /// there is any.
+    Verify {
+        /// Only this bucket, or this channel of it
+        #[arg(value_name = "BUCKET[/CHANNEL]")]
+        scope: Option<String>,
+        #[command(flatten)]
+        options: Options,
+    },
+}
+
+/// Where the settings come from. Flags win over the environment, that over the file, that over the defaults.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Options {
+    /// Configuration file (TOML)
+    #[arg(long, value_name = "FILE", env = "ALLUVIUM_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// Folder for objects, records and the access key [default: alluvium-data]
+    #[arg(long, value_name = "DIR", env = "ALLUVIUM_DATA")]
+    pub(crate) data: Option<PathBuf>,
+    /// Address to listen on, for RTMP and HTTP alike; may be repeated [default: 0.0.0.0:8080 and 0.0.0.0:1935]
+    #[arg(long, value_name = "ADDR:PORT", env = "ALLUVIUM_LISTEN", value_delimiter = ',')]
+    pub(crate) listen: Vec<String>,
+}
+
+const AFTER_HELP: &str = "\
+Environment:
+  ALLUVIUM_CONFIG                  as --config
+  ALLUVIUM_DATA                    as --data
+  ALLUVIUM_LISTEN                  as --listen, comma separated
+  ALLUVIUM_DOMAINS                 names under which buckets are host names (BUCKET.DOMAIN), comma separated
+  ALLUVIUM_ROOT_ACCESS_KEY_ID      the access key that owns what it creates; both or neither of the two:
+  ALLUVIUM_ROOT_ACCESS_KEY_SECRET  without them one is made at the first start and shown once
+  ALLUVIUM_LOG                     error, warn, info (default), debug, trace, or module=level pairs
+
+Try it:
+  alluvium demo";

@@ -1,0 +1,214 @@
+//! The running server: rooms connected, listeners open, signals heard.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use alluvium_api::{Api, discard_leftover_uploads};
+use alluvium_catalog::{AccessKey, Catalog, NodeId, SqliteCatalog};
+use alluvium_ingest::{Gate, Ingest};
+use alluvium_oss::{Clock, Domains, OwnerId};
+use alluvium_store::{LocalStore, LocalStoreConfig, ObjectStore};
+use anyhow::{Context, Result};
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::get;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+
+use crate::access_key::RootKey;
+use crate::clock::SystemClock;
+use crate::listener::{self, Door};
+use crate::settings::Settings;
+use crate::http;
+
+/// The account of the root access key.
+pub(crate) const ROOT_OWNER: &str = "root";
+
+/// This node's name for its sessions, kept in the data folder.
+const NODE_FILE: &str = "node";
+
+/// Objects and records of one data folder.
+pub(crate) struct Data {
+    pub(crate) store: Arc<dyn ObjectStore>,
+    pub(crate) catalog: Arc<dyn Catalog>,
+}
+
+impl Data {
+    /// Opens the data folder, creating what is missing. Only one process can have it open.
+    pub(crate) fn open(folder: &Path) -> Result<Self> {
+        fs::create_dir_all(folder).with_context(|| format!("data folder {}", folder.display()))?;
+        let store = LocalStore::open(&folder.join("objects"), LocalStoreConfig::default())?;
+        let catalog = SqliteCatalog::open(&folder.join("catalog.sqlite"))?;
+        Ok(Self { store: Arc::new(store), catalog: Arc::new(catalog) })
+    }
+}
+
+/// A server that listens.
+pub(crate) struct Server {
+    /// The addresses it was given, in the order of the settings.
+    pub(crate) addresses: Vec<SocketAddr>,
+    pub(crate) root_key: RootKey,
+    pub(crate) catalog: Arc<dyn Catalog>,
+    pub(crate) clock: Arc<dyn Clock>,
+    connections: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Server {
+    /// Opens the data folder, binds every address, and begins to serve. Nothing is left behind by an error.
+    pub(crate) async fn start(settings: &Settings) -> Result<Self> {
+        let addresses = settings.addresses()?;
+        let own_domains = settings.own_domains()?;
+        let folder = &settings.data;
+        let data = {
+            let folder = folder.clone();
+            tokio::task::spawn_blocking(move || Data::open(&folder)).await??
+        };
+        let root_key = RootKey::load_or_make(settings, folder)?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        register(&*data.catalog, &root_key, &*clock).await?;
+        let domains = Domains::new(settings.domains.iter().cloned(), own_domains);
+        let ingest = Arc::new(Ingest::new(
+            ingest_config(settings),
+            domains.clone(),
+            node_id(folder)?,
+            Arc::clone(&data.store),
+            Arc::clone(&data.catalog),
+            Arc::clone(&clock),
+        )?);
+        ingest.close_leftovers().await.context("closing the sessions of the last run")?;
+
+        let listeners = addresses.into_iter().map(listener::bind).collect::<Result<Vec<_>>>()?;
+        let addresses = listeners.iter().map(listener::local_address).collect::<Result<Vec<_>>>()?;
+        let api = Api::new(
+            api_config(settings, domains)?,
+            Arc::clone(&data.store),
+            Arc::clone(&data.catalog),
+            Arc::clone(&clock),
+        );
+        let ready = Arc::new(AtomicBool::new(false));
+        let stop = CancellationToken::new();
+        let connections = TaskTracker::new();
+        let door = Door {
+            ingest: Arc::clone(&ingest),
+            http: router(api, Arc::clone(&ready), stop.clone()),
+            http_limits: http::Limits { header_timeout: Duration::from_secs(settings.http.header_timeout_s) },
+            gate: Gate::new(settings.rtmp.connections_max, settings.rtmp.connections_per_address_max),
+            first_byte_timeout: Duration::from_secs(settings.rtmp.handshake_timeout_s),
+            stop: stop.clone(),
+            connections: connections.clone(),
+        };
+        for listener in listeners {
+            connections.spawn(listener::accept(listener, door.clone()));
+        }
+        connections.spawn(ingest.end_playlists(stop.clone()));
+        ready.store(true, Ordering::Release);
+        Ok(Self { addresses, root_key, catalog: data.catalog, clock, connections, stop })
+    }
+
+    /// Says that every listener is bound: the line that scripts wait for.
+    pub(crate) fn announce(&self) {
+        let addresses: Vec<String> = self.addresses.iter().map(ToString::to_string).collect();
+        println!("alluvium ready, listening for RTMP and HTTP on {}", addresses.join(" and "));
+    }
+
+    /// A token that is cancelled when the server stops, and a tracker of what must end before it has.
+    pub(crate) fn background(&self) -> (CancellationToken, TaskTracker) {
+        (self.stop.clone(), self.connections.clone())
+    }
+
+    /// Serves until SIGTERM or SIGINT, then finishes and lists every open segment. A second signal ends it at once.
+    pub(crate) async fn run(self) -> Result<()> {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut signals = async || {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        };
+        signals().await;
+        info!("stopping: open segments are finished and listed; a second signal stops at once");
+        self.stop.cancel();
+        self.connections.close();
+        tokio::select! {
+            () = self.connections.wait() => info!("stopped"),
+            () = signals() => {
+                warn!("stopped at once: open segments stay in the spool");
+                std::process::exit(1);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The root account's key is an access key like any other, so that the API looks all of them up in one place.
+async fn register(catalog: &dyn Catalog, key: &RootKey, clock: &dyn Clock) -> Result<()> {
+    let key = AccessKey {
+        id: key.id.clone(),
+        secret: key.secret.clone(),
+        owner: OwnerId::new(ROOT_OWNER),
+        enabled: true,
+        created: clock.now(),
+    };
+    catalog.put_access_key(key).await.context("registering the root access key")
+}
+
+/// The node's name: made at the first start, the same ever after, also when the folder moves to another machine.
+fn node_id(folder: &Path) -> Result<NodeId> {
+    let path = folder.join(NODE_FILE);
+    if let Ok(name) = fs::read_to_string(&path)
+        && !name.trim().is_empty()
+    {
+        return Ok(NodeId::new(name.trim()));
+    }
+    let name = format!("{:016x}", rand::random::<u64>());
+    fs::write(&path, &name).with_context(|| format!("node name {}", path.display()))?;
+    Ok(NodeId::new(name.as_str()))
+}
+
+/// The paths that no bucket can have, and the API for all others.
+fn router(api: Api, ready: Arc<AtomicBool>, stop: CancellationToken) -> Router {
+    let readyz = move || {
+        let is_ready = ready.load(Ordering::Acquire) && !stop.is_cancelled();
+        std::future::ready(match is_ready {
+            true => (StatusCode::OK, "ready\n"),
+            false => (StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
+        })
+    };
+    Router::new()
+        .route("/-/healthz", get(|| std::future::ready("ok\n")))
+        .route("/-/readyz", get(readyz))
+        .nest("/-/console", alluvium_console::router())
+        .fallback_service(api.router())
+}
+
+fn ingest_config(settings: &Settings) -> alluvium_ingest::Config {
+    let mut config = alluvium_ingest::Config::new(settings.data.join("spool"));
+    config.handshake_timeout = Duration::from_secs(settings.rtmp.handshake_timeout_s);
+    config.publish_timeout = Duration::from_secs(settings.rtmp.publish_timeout_s);
+    config.first_media_timeout = Duration::from_secs(settings.rtmp.first_media_timeout_s);
+    config.silence_timeout = Duration::from_secs(settings.rtmp.silence_timeout_s);
+    config.limits.message_bytes_max = settings.rtmp.message_bytes_max;
+    config.busy_within = Duration::from_secs(settings.recording.busy_within_s);
+    config.reconnect_window = settings.recording.reconnect_window_s.duration();
+    config.audio_only = settings.recording.audio_only;
+    config
+}
+
+fn api_config(settings: &Settings, domains: Domains) -> Result<alluvium_api::Config> {
+    let upload_folder = settings.data.join("uploads");
+    discard_leftover_uploads(&upload_folder).with_context(|| format!("upload folder {}", upload_folder.display()))?;
+    Ok(alluvium_api::Config {
+        domains,
+        region: settings.region.clone(),
+        upload_folder,
+        limits: alluvium_api::Limits::default(),
+    })
+}
