@@ -219,3 +219,27 @@ pub struct Unended {
     /// When it was closed.
     pub closed: UnixTime,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_back_the_printed_name_of_a_session_and_nothing_else() {
+        for bits in [0, 1, 0x0123_4567_89ab_cdef, u64::MAX] {
+            let session = SessionId::from_bits(bits);
+            assert_eq!(session.to_string().parse(), Ok(session));
+        }
+        assert_eq!(SessionId::from_bits(0xab).to_string(), "00000000000000ab");
+        for odd in [
+            "",
+            "ab",
+            "+0000000000000ab",
+            "00000000000000AB",
+            "0123456789abcdef0",
+            "0123456789abcde\u{e9}",
+        ] {
+            assert_eq!(odd.parse::<SessionId>(), Err(SessionIdError), "{odd}");
+        }
+    }
+}

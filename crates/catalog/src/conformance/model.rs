@@ -215,7 +215,10 @@ impl World {
                 let expected = match (self.has_bucket, model.holder) {
                     (false, _) => Err(Error::NotFound { what: Missing::Bucket }),
                     (true, Some(_)) => Err(Error::Live),
-                    (true, None) => Ok(model.status = Some(ChannelStatus::Enabled)),
+                    (true, None) => {
+                        model.status = Some(ChannelStatus::Enabled);
+                        Ok(())
+                    }
                 };
                 assert_eq!(answer, expected);
             }

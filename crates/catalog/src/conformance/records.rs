@@ -81,7 +81,9 @@ pub async fn pages_buckets_in_byte_order(catalog: Arc<dyn Catalog>) {
             .await
             .unwrap();
     }
-    let table: &[(Option<&str>, &str, &str, usize, &[&str], Option<&str>)] = &[
+    /// Owner, prefix, after, limit; names and next.
+    type Row<'a> = (Option<&'a str>, &'a str, &'a str, usize, &'a [&'a str], Option<&'a str>);
+    let table: &[Row<'_>] = &[
         (None, "", "", 10, &["kino", "live-a", "live-b", "live-c", "other"], None),
         (None, "", "", 2, &["kino", "live-a"], Some("live-a")),
         (None, "live-", "", 2, &["live-a", "live-b"], Some("live-b")),
@@ -174,7 +176,9 @@ pub async fn pages_channels_in_byte_order(catalog: Arc<dyn Catalog>) {
         "channel-10",
         "\u{6d4b}\u{8bd5}",
     ];
-    let table: &[(&str, &str, usize, &[&str], Option<&str>)] = &[
+    /// Prefix, after, limit; names and next.
+    type Row<'a> = (&'a str, &'a str, usize, &'a [&'a str], Option<&'a str>);
+    let table: &[Row<'_>] = &[
         ("", "", 6, &all, None),
         ("", "", 5, &all[..5], Some("channel-10")),
         ("", "channel-10", 5, &all[5..], None),

@@ -138,6 +138,7 @@ pub async fn finds_segments_between_two_names(catalog: Arc<dyn Catalog>) {
     for n in 0..10_u8 {
         site.append(&lease, n.into(), at(i64::from(n) * 10)).await.unwrap();
     }
+    /// From, to, after, limit; sequences.
     type Row<'a> = (i64, i64, Option<i64>, usize, &'a [u64]);
     let table: &[Row<'_>] = &[
         (0, 90, None, 100, &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]),
