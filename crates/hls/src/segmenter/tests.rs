@@ -230,7 +230,7 @@ fn a_segment_of_its_greatest_length_ends_before_the_next_unit() {
     let (mut ms, mut forced) = (0, None);
     while forced.is_none() && ms < 100 {
         let time = Timestamp::from_ms(ms);
-        let content = Content::Video(NalUnits::new(&payload, &[0..8 << 20]));
+        let content = Content::Video(NalUnits::new(&payload, &[0..2, 2..8 << 20]));
         assert!(session.segmenter.open_length() < OPEN_BYTES_MAX + (9 << 20));
         let before = session.segmenter.open_length();
         forced = session.segmenter.push(&AccessUnit {

@@ -1,4 +1,8 @@
-//! What others make of our bytes: `mpeg2ts`, `m3u8-rs` and `hls_m3u8`.
+//! What others make of our bytes: `mpeg2ts`, `m3u8-rs`, `hls_m3u8` and ffmpeg.
 
+#![allow(clippy::unwrap_used)]
+
+mod ffmpeg;
+mod flv;
 mod playlist;
 mod transport_stream;
