@@ -129,7 +129,8 @@ mod tests {
         #[test]
         fn successor_parts_the_texts_with_the_prefix_from_those_above(prefix in "\\PC{1,3}", text in "\\PC{0,4}", tail in "\\PC{0,2}") {
             if let Some(successor) = successor(&prefix) {
-                prop_assert!(format!("{prefix}{tail}") < successor);
+                let longer = format!("{prefix}{tail}");
+                prop_assert!(longer < successor);
                 prop_assert_eq!(text.as_str() > prefix.as_str() && !text.starts_with(&prefix), text >= successor);
             }
         }

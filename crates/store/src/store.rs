@@ -5,7 +5,7 @@ use crate::{Copy, Error, ListPage, ListQuery, Object, ObjectInfo, Put, RangeRequ
 
 /// A place where objects are kept: named bytes which appear whole or not at all.
 ///
-/// What every store promises, and the conformance suite tests:
+/// What every store promises, and [`conformance`](crate::conformance) tests:
 ///
 /// - **Durable and verified.** `Ok` of a write says that the outcome outlives this process and a loss of power, and that the store holds
 ///   as many bytes as the put stated. Bytes that pass through the store's hands are compared with the stated CRC-64 too; only a local file that

@@ -88,6 +88,11 @@ impl Blobs {
         self.names().in_flight.remove(&id);
     }
 
+    #[cfg(test)]
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     pub(super) fn path(&self, id: BlobId) -> PathBuf {
         self.folder_of(id).join(id.to_string())
     }

@@ -40,6 +40,8 @@ mod index;
 mod readers;
 mod store;
 mod sweeper;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub use store::{LocalStore, LocalStoreConfig};

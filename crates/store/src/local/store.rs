@@ -146,6 +146,40 @@ impl LocalStore {
     }
 }
 
+#[cfg(test)]
+impl LocalStore {
+    /// The folder of the blobs.
+    pub(super) fn folder(&self) -> &Path {
+        self.inner.blobs.folder()
+    }
+
+    /// Does what the sweeper was woken for; when this returns it is done, by whichever of the two.
+    pub(super) fn sweep(&self) -> Result<(), Error> {
+        let (readers, blobs) = (Arc::clone(&self.inner.readers), Arc::clone(&self.inner.blobs));
+        tokio::task::block_in_place(|| {
+            Sweeper {
+                readers,
+                blobs,
+                writer: self.inner.writer().downgrade(),
+            }
+            .sweep()
+        })
+    }
+
+    /// Begins to adopt a file and gets no further, as if the process had been killed.
+    pub(super) fn link_and_forget(&self, path: &Path) -> std::path::PathBuf {
+        let staged = self.inner.blobs.stage().expect("a name can be had");
+        staged.link(path).expect("it can be linked");
+        let linked = staged.path();
+        staged.leave_open();
+        linked
+    }
+
+    pub(super) fn distrust_files(&self) {
+        self.inner.distrust_files.store(true, Ordering::Relaxed);
+    }
+}
+
 #[async_trait]
 impl ObjectStore for LocalStore {
     async fn put(&self, bucket: &BucketName, key: &ObjectKey, put: Put) -> Result<ObjectInfo, Error> {

@@ -36,7 +36,7 @@ impl Sweeper {
         }
     }
 
-    fn sweep(&self) -> Result<(), Error> {
+    pub(super) fn sweep(&self) -> Result<(), Error> {
         let mut after = None;
         loop {
             let dropped = self

@@ -1,0 +1,421 @@
+//! What a crash, a full disk or a meddling hand leaves, and what the store makes of it.
+
+use std::{
+    fs,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
+
+use alluvium_oss::{BucketName, ObjectKey, UnixTime};
+use bytes::Bytes;
+use futures_util::{FutureExt, StreamExt};
+use tempfile::TempDir;
+
+use super::{
+    blobs::{BLOBS_PER_FOLDER, BlobId},
+    body::PIECE_BYTES,
+    index,
+    store::*,
+};
+use crate::{Attributes, Body, Error, ListQuery, ObjectStore, Put, crc64};
+
+fn bucket() -> BucketName {
+    BucketName::parse("bucket").unwrap()
+}
+
+fn key(text: &str) -> ObjectKey {
+    ObjectKey::parse(text).unwrap()
+}
+
+fn large(seed: u8) -> Bytes {
+    Bytes::from(vec![seed; 3 * PIECE_BYTES as usize])
+}
+
+fn put(bytes: impl Into<Bytes>) -> Put {
+    Put::bytes(bytes, "etag", Attributes::default(), UnixTime::default())
+}
+
+fn put_file(path: &Path, bytes: &[u8]) -> Put {
+    fs::write(path, bytes).unwrap();
+    Put::file(
+        path,
+        bytes.len() as u64,
+        crc64(bytes),
+        "etag",
+        Attributes::default(),
+        UnixTime::default(),
+    )
+}
+
+fn open(folder: &TempDir) -> LocalStore {
+    LocalStore::open(folder.path(), LocalStoreConfig::default()).unwrap()
+}
+
+async fn bytes(store: &LocalStore, name: &str) -> Result<Bytes, Error> {
+    store.get(&bucket(), &key(name), None).await?.bytes().await
+}
+
+/// The blobs there are, in the order of their names, when the sweeper has done what it was woken for.
+fn blobs(store: &LocalStore) -> Vec<PathBuf> {
+    store.sweep().unwrap();
+    blobs_in(store.folder())
+}
+
+fn blobs_in(blobs: &Path) -> Vec<PathBuf> {
+    let folders = fs::read_dir(blobs).unwrap().map(|folder| folder.unwrap().path());
+    let mut found: Vec<_> = folders
+        .flat_map(|folder| fs::read_dir(folder).unwrap())
+        .map(|file| file.unwrap().path())
+        .collect();
+    found.sort();
+    found
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn reopening_keeps_everything() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    store.put(&bucket(), &key("small"), put("small")).await.unwrap();
+    store.put(&bucket(), &key("large"), put(large(1))).await.unwrap();
+    store
+        .put(
+            &bucket(),
+            &key("file"),
+            put_file(&folder.path().join("body"), &large(2)),
+        )
+        .await
+        .unwrap();
+    store.put(&bucket(), &key("gone"), put(large(3))).await.unwrap();
+    store.delete(&bucket(), &key("gone")).await.unwrap();
+    let before = store
+        .list(
+            &bucket(),
+            &ListQuery {
+                limit: 9,
+                ..ListQuery::default()
+            },
+        )
+        .await
+        .unwrap();
+    drop(store);
+
+    let store = open(&folder);
+    assert_eq!(
+        store
+            .list(
+                &bucket(),
+                &ListQuery {
+                    limit: 9,
+                    ..ListQuery::default()
+                }
+            )
+            .await,
+        Ok(before)
+    );
+    assert_eq!(bytes(&store, "small").await.as_deref(), Ok(&b"small"[..]));
+    assert_eq!(bytes(&store, "large").await, Ok(large(1)));
+    assert_eq!(bytes(&store, "file").await, Ok(large(2)));
+    assert_eq!(blobs(&store).len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_second_open_is_refused_until_the_first_is_dropped() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = open(&folder);
+    let error = LocalStore::open(folder.path(), LocalStoreConfig::default())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("has it open") && error.contains(folder.path().to_str().unwrap()),
+        "{error}"
+    );
+    drop(first);
+    open(&folder);
+}
+
+#[test]
+fn an_open_that_cannot_be_names_the_path() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    fs::create_dir_all(folder.path().join("strange")).unwrap();
+    fs::write(
+        folder.path().join("strange/index.sqlite"),
+        "this is not a database, and long enough to be one; ".repeat(100),
+    )
+    .unwrap();
+    for (place, named) in [
+        (file.join("store"), "file/store"),
+        (folder.path().join("strange"), "strange/index.sqlite"),
+    ] {
+        let error = LocalStore::open(&place, LocalStoreConfig::default()).unwrap_err();
+        assert!(
+            matches!(error, Error::Unavailable { .. }) && error.to_string().contains(named),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn blobs_left_without_a_row_are_swept_at_open_and_their_names_not_used_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    store.put(&bucket(), &key("k"), put(large(1))).await.unwrap();
+    let kept = blobs(&store);
+    let blob_folder = store.folder().to_owned();
+    drop(store);
+    let far = blob_folder.join(format!("{:013x}/{:016x}", 5, 5 * BLOBS_PER_FOLDER));
+    let near = kept[0].with_file_name(format!("{:016x}", 1));
+    fs::create_dir(far.parent().unwrap()).unwrap();
+    for orphan in [&near, &far] {
+        fs::write(orphan, "left by a process that was killed").unwrap();
+    }
+
+    let store = open(&folder);
+    assert_eq!(blobs(&store), kept);
+    store.put(&bucket(), &key("l"), put(large(2))).await.unwrap();
+    assert_eq!(
+        blobs(&store)[1],
+        far.with_file_name(format!("{:016x}", 5 * BLOBS_PER_FOLDER + 1))
+    );
+    assert_eq!(bytes(&store, "k").await, Ok(large(1)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn blobs_left_listed_as_dropped_are_swept_at_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    store.put(&bucket(), &key("k"), put(large(1))).await.unwrap();
+    let kept = blobs(&store);
+    drop(store);
+    let dropped = kept[0].with_file_name(format!("{:016x}", 77));
+    fs::write(&dropped, "its row was deleted just before the process was killed").unwrap();
+    let connection = index::open_writer(&folder.path().join("index.sqlite")).unwrap();
+    index::drop_blob(&connection, BlobId(77)).unwrap();
+    index::set_settled(&connection, BlobId(1000)).unwrap();
+    drop(connection);
+
+    let store = open(&folder);
+    assert_eq!(blobs(&store), kept);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_process_killed_before_the_commit_leaves_the_callers_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let body = folder.path().join("body");
+    let put = put_file(&body, &large(1));
+    let store = open(&folder);
+    let linked = store.link_and_forget(&body);
+    drop(store);
+
+    let store = open(&folder);
+    assert!(!linked.exists() && body.exists());
+    store.put(&bucket(), &key("k"), put).await.unwrap();
+    assert!(!body.exists());
+    assert_eq!(bytes(&store, "k").await, Ok(large(1)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_lost_or_short_blob_is_damage_until_the_object_is_put_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    let harms: [fn(&Path); 2] = [
+        |blob| fs::remove_file(blob).unwrap(),
+        |blob| fs::write(blob, "short").unwrap(),
+    ];
+    for harm in harms {
+        store.put(&bucket(), &key("k"), put(large(1))).await.unwrap();
+        harm(&blobs(&store)[0]);
+        for outcome in [
+            bytes(&store, "k").await.map(drop),
+            store.head(&bucket(), &key("k")).await.map(drop),
+        ] {
+            let error = outcome.unwrap_err();
+            assert!(
+                matches!(&error, Error::Damaged { bucket: b, key: k, .. } if *b == bucket() && *k == key("k")),
+                "{error}"
+            );
+        }
+        assert_eq!(
+            store
+                .list(
+                    &bucket(),
+                    &ListQuery {
+                        limit: 1,
+                        ..ListQuery::default()
+                    }
+                )
+                .await
+                .unwrap()
+                .objects
+                .len(),
+            1
+        );
+        store.put(&bucket(), &key("k"), put(large(2))).await.unwrap();
+        assert_eq!(bytes(&store, "k").await, Ok(large(2)));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_blob_that_shrinks_under_a_reader_ends_its_body_with_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    store.put(&bucket(), &key("k"), put(large(1))).await.unwrap();
+    let mut body = store.get(&bucket(), &key("k"), None).await.unwrap().body;
+    fs::File::options()
+        .write(true)
+        .open(&blobs(&store)[0])
+        .unwrap()
+        .set_len(PIECE_BYTES + 1)
+        .unwrap();
+    assert_eq!(body.next().await.unwrap().unwrap().len() as u64, PIECE_BYTES);
+    assert!(matches!(body.next().await, Some(Err(Error::Damaged { .. }))));
+    assert!(body.next().await.is_none());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn blobs_of_replaced_deleted_and_refused_objects_are_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    for seed in 0..5 {
+        store.put(&bucket(), &key("replaced"), put(large(seed))).await.unwrap();
+        store.put(&bucket(), &key("deleted"), put(large(seed))).await.unwrap();
+        store
+            .put(
+                &bucket(),
+                &key("replaced"),
+                put(large(seed)).when(crate::Condition::Absent),
+            )
+            .await
+            .unwrap_err();
+        store
+            .put(
+                &bucket(),
+                &key("wrong"),
+                Put {
+                    crc64: 1,
+                    ..put(large(seed))
+                },
+            )
+            .await
+            .unwrap_err();
+    }
+    store.delete(&bucket(), &key("deleted")).await.unwrap();
+    assert_eq!(blobs(&store).len(), 1);
+    store.put(&bucket(), &key("replaced"), put("small")).await.unwrap();
+    assert_eq!(blobs(&store).len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn adopts_a_file_on_its_own_file_system_and_copies_what_a_link_points_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    let body = folder.path().join("body");
+    let file = put_file(&body, &large(1));
+    let inode = fs::metadata(&body).unwrap().ino();
+    store.put(&bucket(), &key("adopted"), file).await.unwrap();
+    assert_eq!(fs::metadata(&blobs(&store)[0]).unwrap().ino(), inode);
+
+    let target = folder.path().join("target");
+    let link = folder.path().join("link");
+    let file = Put {
+        body: Body::File(link.clone()),
+        ..put_file(&target, &large(2))
+    };
+    std::os::unix::fs::symlink(&target, &link).unwrap();
+    store.put(&bucket(), &key("copied"), file.clone()).await.unwrap();
+    assert!(!link.exists() && target.exists());
+    assert!(fs::symlink_metadata(&blobs(&store)[1]).unwrap().is_file());
+    assert_eq!(bytes(&store, "copied").await, Ok(large(2)));
+
+    std::os::unix::fs::symlink(&target, &link).unwrap();
+    let error = store
+        .put(&bucket(), &key("copied"), Put { crc64: 1, ..file })
+        .await
+        .unwrap_err();
+    assert!(matches!(error, Error::Mismatch { fact: "CRC-64", .. }), "{error}");
+    assert!(link.exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn copies_and_verifies_files_once_write_back_has_failed() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    store.distrust_files();
+    let body = folder.path().join("body");
+    let file = put_file(&body, &large(1));
+    let error = store
+        .put(
+            &bucket(),
+            &key("k"),
+            Put {
+                crc64: 1,
+                ..file.clone()
+            },
+        )
+        .await
+        .unwrap_err();
+    assert!(matches!(error, Error::Mismatch { fact: "CRC-64", .. }), "{error}");
+    let inode = fs::metadata(&body).unwrap().ino();
+    store.put(&bucket(), &key("k"), file).await.unwrap();
+    assert_ne!(fs::metadata(&blobs(&store)[0]).unwrap().ino(), inode);
+    assert!(!body.exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn recovers_by_itself_when_blobs_could_not_be_made_for_a_while() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    let away = folder.path().join("away");
+    fs::rename(store.folder(), &away).unwrap();
+    fs::write(store.folder(), "not a folder").unwrap();
+    let file = put_file(&folder.path().join("body"), &large(1));
+    for failing in [put(large(1)), file.clone()] {
+        let error = store.put(&bucket(), &key("k"), failing).await.unwrap_err();
+        assert!(
+            matches!(&error, Error::Unavailable { place, .. } if place.contains("blobs/")),
+            "{error}"
+        );
+    }
+    store.put(&bucket(), &key("small"), put("needs no blob")).await.unwrap();
+
+    fs::remove_file(store.folder()).unwrap();
+    fs::rename(&away, store.folder()).unwrap();
+    store.put(&bucket(), &key("k"), file).await.unwrap();
+    assert_eq!(bytes(&store, "k").await, Ok(large(1)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_put_whose_future_is_dropped_happens_whole_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = LocalStore::open(
+        folder.path(),
+        LocalStoreConfig {
+            writes_max: 1,
+            ..LocalStoreConfig::default()
+        },
+    )
+    .unwrap();
+    for turn in 0..20 {
+        let name = format!("k{turn}");
+        let dropped = store.put(&bucket(), &key(&name), put(large(turn))).now_or_never();
+        assert!(dropped.is_none(), "it cannot be durable at once");
+    }
+    // There is one thread for writing, so what was begun has ended when this has.
+    store.put(&bucket(), &key("last"), put(large(99))).await.unwrap();
+    let objects = store
+        .list(
+            &bucket(),
+            &ListQuery {
+                limit: 99,
+                ..ListQuery::default()
+            },
+        )
+        .await
+        .unwrap()
+        .objects;
+    assert_eq!(objects.len(), blobs(&store).len());
+    for info in objects {
+        assert_eq!(crc64(&bytes(&store, info.key.as_str()).await.unwrap()), info.crc64);
+    }
+}

@@ -1,0 +1,48 @@
+//! Every store keeps every promise; a faulty one without faults is no exception.
+
+use std::sync::Arc;
+
+use alluvium_store::{FaultyStore, LocalStore, LocalStoreConfig, MemoryStore, ObjectStore, conformance::Subject};
+use tempfile::TempDir;
+
+fn subject(store: impl FnOnce(&TempDir) -> Arc<dyn ObjectStore>) -> (Subject, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    (
+        Subject {
+            store: store(&folder),
+            scratch: folder.path().to_owned(),
+        },
+        folder,
+    )
+}
+
+fn local_store(folder: &TempDir, config: LocalStoreConfig) -> Arc<dyn ObjectStore> {
+    Arc::new(LocalStore::open(&folder.path().join("store"), config).unwrap())
+}
+
+mod memory {
+    use super::*;
+    alluvium_store::object_store_conformance!(|| subject(|_| Arc::new(MemoryStore::new())));
+}
+
+mod local {
+    use super::*;
+    alluvium_store::object_store_conformance!(|| subject(|folder| local_store(folder, LocalStoreConfig::default())));
+}
+
+/// The least of everything, and nothing inline.
+mod local_narrow {
+    use super::*;
+    const NARROW: LocalStoreConfig = LocalStoreConfig {
+        inline_bytes_max: 0,
+        reads_max: 1,
+        writes_max: 1,
+        queue_length_max: 1,
+    };
+    alluvium_store::object_store_conformance!(|| subject(|folder| local_store(folder, NARROW)));
+}
+
+mod faulty {
+    use super::*;
+    alluvium_store::object_store_conformance!(|| subject(|_| Arc::new(FaultyStore::new(Arc::new(MemoryStore::new())))));
+}
