@@ -16,13 +16,19 @@ pub(super) struct Location<'a> {
 
 impl<'a> Location<'a> {
     pub(super) fn assemble(app: &str, tc_url: &'a str, name: &str, domains: &Domains) -> Self {
-        let (app, tc_url, name) = (unquoted(app), unquoted(tc_url), below_host(unquoted(name)));
+        let (app, tc_url, name) = (unquoted(app), unquoted(tc_url), unquoted(name));
         let addressing = domains.resolve(host(tc_url));
         let (tc_path, tc_query) = split_query(below_host(tc_url));
         let (mut app_path, mut app_query) = split_query(app);
         if app_path.trim_matches('/').is_empty() && app_query.is_empty() {
             (app_path, app_query) = (tc_path, tc_query);
         }
+        let whole = below_host(name);
+        if whole.len() < name.len() {
+            // The name is the whole URL, and the app's path stands in it once more.
+            app_path = "";
+        }
+        let name = whole;
         let mut queries = Vec::new();
         let path = if names_channel(app_path, &addressing) && !app_query.is_empty() {
             // The encoder cut the URL at a slash inside of the query, such as one of the signature.

@@ -166,6 +166,13 @@ fn url_forms_find_bucket_and_channel() {
         ("'live'", "'rtmp://b01.oss.test/live'", " 'c' ", Some("b01"), "c"),
         ("live", "rtmp://b01.oss.test/live", "`“c”`", Some("b01"), "c"),
         (
+            "live",
+            "rtmp://b01.oss.test/live",
+            "rtmp://b01.oss.test/live/c",
+            Some("b01"),
+            "c",
+        ),
+        (
             "",
             "rtmp://b01.oss.test",
             "rtmp://b01.oss.test/live/c?a=1",
