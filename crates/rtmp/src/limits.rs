@@ -16,7 +16,7 @@ pub struct Limits {
     /// The same before a publish is accepted, when nobody has shown any right yet. Media is not kept then at all.
     pub before_publish_bytes_max: usize,
     /// Answers that wait for [`take_outgoing`](crate::Connection::take_outgoing), bytes. Reached only by a peer that
-    /// asks and never reads, or by a caller who never sends.
+    /// asks and never reads, or by a caller who never sends. The handshake alone needs 3,073.
     pub outgoing_bytes_max: usize,
     /// Longest app, tcUrl and publish name, bytes each. A signed name with a security token has about 2 KiB.
     pub name_bytes_max: usize,

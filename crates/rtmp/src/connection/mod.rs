@@ -6,3 +6,6 @@ mod state;
 
 pub use machine::Connection;
 pub use state::Phase;
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use alluvium_rtmp::{Connection, Error, Event, Limits, MediaKind, Metadata, Publi
 
 /// An event that owns its payload.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Seen {
+pub(crate) enum Seen {
     Publish(PublishRequest),
     Media(MediaKind, u32, Vec<u8>),
     Metadata(Metadata),
@@ -16,7 +16,7 @@ pub enum Seen {
 }
 
 impl Seen {
-    pub fn of(event: Event<'_>) -> Self {
+    pub(crate) fn of(event: Event<'_>) -> Self {
         match event {
             Event::Publish(request) => Seen::Publish(request),
             Event::Media {
@@ -34,21 +34,21 @@ impl Seen {
 
 /// What a server does with a publish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
+pub(crate) enum Answer {
     Accept,
     Refuse(StatusCode, &'static str),
 }
 
 /// What came of one connection.
 #[derive(Debug, PartialEq)]
-pub struct Outcome {
-    pub events: Vec<Seen>,
-    pub sent: Vec<u8>,
-    pub error: Option<Error>,
+pub(crate) struct Outcome {
+    pub(crate) events: Vec<Seen>,
+    pub(crate) sent: Vec<u8>,
+    pub(crate) error: Option<Error>,
 }
 
 /// Feeds input that arrives at once and answers at once; appends to `outcome`.
-pub fn feed(connection: &mut Connection, mut input: &[u8], answer: Answer, outcome: &mut Outcome) {
+pub(crate) fn feed(connection: &mut Connection, mut input: &[u8], answer: Answer, outcome: &mut Outcome) {
     while outcome.error.is_none() {
         let seen = match connection.receive(&mut input) {
             Ok(Some(event)) => Seen::of(event),
@@ -72,7 +72,7 @@ pub fn feed(connection: &mut Connection, mut input: &[u8], answer: Answer, outco
 }
 
 /// A whole connection of which `step` bytes arrive at a time.
-pub fn serve(bytes: &[u8], step: usize, answer: Answer) -> Outcome {
+pub(crate) fn serve(bytes: &[u8], step: usize, answer: Answer) -> Outcome {
     let mut connection = Connection::new(Limits::default(), [1; 32]);
     let mut outcome = Outcome {
         events: Vec::new(),
