@@ -50,14 +50,11 @@ impl Writer {
     /// Commits `work`, then runs `then` with its result before anybody else's later change shows effect.
     ///
     /// Work whose caller has gone before its turn is left undone.
-    pub(super) async fn run<T, U: Send + 'static>(
+    pub(super) async fn run<T: 'static, U: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
         then: impl FnOnce(T) -> U + Send + 'static,
-    ) -> Result<U, Error>
-    where
-        T: 'static,
-    {
+    ) -> Result<U, Error> {
         let (reply, answer) = oneshot::channel();
         let path = Arc::clone(&self.path);
         let job: Job = Box::new(move |connection| {
@@ -174,3 +171,71 @@ const QUEUE_MAX: usize = 1_024;
 
 /// Changes that share one transaction: enough to spread an fsync thin, few enough to answer the first soon.
 const BATCH_MAX: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::super::{row, schema};
+    use super::*;
+
+    /// A writer whose thread is held inside a change until the sender is dropped.
+    async fn held() -> (Arc<Writer>, mpsc::Sender<()>, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("catalog.sqlite");
+        let writer = Arc::new(Writer::start(schema::open(&path).unwrap(), path.into()).unwrap());
+        let (hold, released) = mpsc::channel::<()>();
+        let (entered, inside) = oneshot::channel();
+        let waiting = Arc::clone(&writer);
+        tokio::spawn(async move {
+            let wait = move |_: &_| {
+                entered.send(()).unwrap();
+                Ok(released.recv().is_err())
+            };
+            waiting.run(wait, |released| assert!(released)).await
+        });
+        inside.await.unwrap();
+        (writer, hold, folder)
+    }
+
+    fn insert(connection: &Connection, id: i64) -> Result<(), Failure> {
+        let sql = "INSERT INTO sessions VALUES (?1, 0, 0, 0, 0, '')";
+        row::change(connection, sql, [id]).map(|_| ())
+    }
+
+    fn rows(connection: &Connection) -> Result<Vec<i64>, Failure> {
+        row::all(connection, "SELECT position FROM sessions ORDER BY 1", (), |row| {
+            Ok(row.get(0)?)
+        })
+    }
+
+    #[tokio::test]
+    async fn leaves_undone_what_nobody_waits_for() {
+        let (writer, hold, _folder) = held().await;
+        tokio::select! {
+            biased;
+            _ = writer.run(|connection| insert(connection, 1), |()| ()) => panic!("the writer is held"),
+            () = std::future::ready(()) => {}
+        }
+        drop(hold);
+        assert_eq!(writer.run(rows, |rows| rows).await, Ok(Vec::new()));
+    }
+
+    #[tokio::test]
+    async fn takes_back_only_the_refused_change_of_a_batch() {
+        let (writer, hold, _folder) = held().await;
+        let refuse = |connection: &Connection| {
+            insert(connection, 2)?;
+            Err::<(), _>(Error::Exists.into())
+        };
+        let (first, refused, last, ()) = tokio::join!(
+            biased;
+            writer.run(|connection| insert(connection, 1), |()| ()),
+            writer.run(refuse, |()| ()),
+            writer.run(|connection| insert(connection, 3), |()| ()),
+            async { drop(hold) },
+        );
+        assert_eq!((first, refused, last), (Ok(()), Err(Error::Exists), Ok(())));
+        assert_eq!(writer.run(rows, |rows| rows).await, Ok(vec![1, 3]));
+    }
+}
