@@ -30,6 +30,7 @@ impl Domains {
             domains: domains
                 .into_iter()
                 .map(|domain| normal(domain.trim_start_matches('.')))
+                .filter(|domain| !domain.is_empty())
                 .collect(),
             own: own.into_iter().map(|(host, bucket)| (normal(&host), bucket)).collect(),
         }
@@ -217,6 +218,14 @@ mod tests {
         let domains = Domains::new(["oss.test".to_owned()], [("www.oss.test".to_owned(), bucket("site"))]);
         assert_eq!(domains.resolve("www.oss.test"), Addressing::Bucket(bucket("site")));
         assert_eq!(domains.endpoint("www.oss.test:80"), "www.oss.test:80");
+    }
+
+    #[test]
+    fn empty_domains_are_none() {
+        let domains = Domains::new([String::new(), ".".to_owned()], []);
+        for host in ["b01", "b01.", "b01..", "b01.example"] {
+            assert_eq!(domains.resolve(host), Addressing::PathStyle, "{host}");
+        }
     }
 
     #[test]
