@@ -13,6 +13,12 @@ pub(crate) const GATHERED_WITH_PCR_MAX: i64 = 9_000;
 /// The most bytes of one PES packet; 150 ms at 850 kbit/s.
 pub(crate) const GATHERED_BYTES_MAX: usize = 16 * 1024;
 
+/// Audio is written although the packet could take more when pictures have gone on for this long, 90 kHz: 200 ms.
+///
+/// Otherwise the last frames before a silence would come after their time. Counted from picture to picture, as the
+/// tracks may arrive any time apart.
+const HELD_MAX: i64 = 18_000;
+
 /// A frame that does not begin within this of the last one's end, 90 kHz, needs a time stamp of its own: 10 ms.
 const SEAM_MAX: u64 = 900;
 
@@ -21,6 +27,8 @@ const SEAM_MAX: u64 = 900;
 pub(crate) struct Gathered {
     bytes: Vec<u8>,
     span: Option<Span>,
+    /// DTS of the last picture.
+    picture: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -28,15 +36,22 @@ struct Span {
     start: Timestamp,
     /// Where the next frame is expected, ticks.
     end: i64,
+    /// DTS of the last picture before the packet was begun.
+    picture: Option<Timestamp>,
 }
 
 impl Gathered {
     /// Adds a frame that `takes` agreed to.
     pub(crate) fn add(&mut self, pts: Timestamp, header: &[u8], frame: &[u8], duration: i64) {
-        let start = self.span.map_or(pts, |span| span.start);
+        let Span { start, picture, .. } = self.span.unwrap_or(Span {
+            start: pts,
+            end: 0,
+            picture: self.picture,
+        });
         self.span = Some(Span {
             start,
             end: pts.as_ticks() + duration,
+            picture,
         });
         self.bytes.extend_from_slice(header);
         self.bytes.extend_from_slice(frame);
@@ -47,9 +62,17 @@ impl Gathered {
         self.span = None;
     }
 
+    /// Notes the next picture, at `dts`. Whether pictures have gone on for too long since the packet was begun.
+    pub(crate) fn is_overdue(&mut self, dts: Timestamp) -> bool {
+        self.picture = Some(dts);
+        self.span
+            .and_then(|span| span.picture)
+            .is_some_and(|picture| dts.since(picture) > HELD_MAX)
+    }
+
     /// Whether a frame of `length` bytes, header included, continues this packet within its bounds.
     pub(crate) fn takes(&self, pts: Timestamp, length: usize, duration: i64, duration_max: i64) -> bool {
-        let Some(Span { start, end }) = self.span else {
+        let Some(Span { start, end, .. }) = self.span else {
             return true;
         };
         pts.as_ticks().abs_diff(end) <= SEAM_MAX
@@ -60,7 +83,7 @@ impl Gathered {
     /// Whether one more frame of this duration would be too long.
     pub(crate) fn is_full(&self, duration: i64, duration_max: i64) -> bool {
         self.span
-            .is_some_and(|Span { start, end }| end + duration - start.as_ticks() > duration_max)
+            .is_some_and(|Span { start, end, .. }| end + duration - start.as_ticks() > duration_max)
     }
 
     /// The first frame's time and all frames, where there is one.
@@ -108,6 +131,19 @@ mod tests {
                 "{late}"
             );
         }
+    }
+
+    #[test]
+    fn pictures_pass_for_a_while_and_no_longer() {
+        let mut gathered = Gathered::default();
+        let mut overdue = |ms: i64| gathered.is_overdue(Timestamp::from_ms(ms));
+        assert!(!overdue(5_000));
+        assert!(!overdue(5_300));
+        gathered.add(Timestamp::from_ticks(0), &[], &[0; 300], FRAME);
+        let overdue = [5_340, 5_500, 5_501].map(|ms| gathered.is_overdue(Timestamp::from_ms(ms)));
+        assert_eq!(overdue, [false, false, true]);
+        gathered.clear();
+        assert!(!gathered.is_overdue(Timestamp::from_ms(9_000)));
     }
 
     #[test]

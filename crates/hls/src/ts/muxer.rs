@@ -104,10 +104,13 @@ impl TsMuxer {
         self.gathered.clear();
     }
 
-    /// All packets written since the last call. The buffer is used again once the bytes are dropped.
+    /// All packets written since the last call.
+    ///
+    /// The buffer is used again once the bytes are dropped, unless they were less than half of it: so one great picture
+    /// does not cost its memory for good.
     pub fn take(&mut self) -> Bytes {
         let batch = self.out.split().freeze();
-        if batch.len() > BUFFER_KEPT_MAX {
+        if self.out.capacity() > batch.len() {
             self.out = BytesMut::new();
         }
         batch
@@ -123,11 +126,7 @@ impl TsMuxer {
         if payload == 0 || !self.tables.tracks().video {
             return false;
         }
-        if self
-            .gathered
-            .packet()
-            .is_some_and(|(pts, _)| unit.dts.since(pts) > AUDIO_HELD_MAX)
-        {
+        if self.gathered.is_overdue(unit.dts) {
             self.flush();
         }
         self.bridge(unit.dts);
@@ -199,10 +198,101 @@ pub(crate) fn ticks(samples: u32, track: &AudioTrack) -> i64 {
 /// Before every NAL unit (ITU-T H.264, annex B; the long form, which the first and parameter sets must have).
 const START_CODE: [u8; 4] = [0, 0, 0, 1];
 
-/// Gathered audio is written although it could take more once pictures are this far ahead of it, 90 kHz: 300 ms.
-///
-/// Otherwise the last frames before a silence would come after their time.
-const AUDIO_HELD_MAX: i64 = 27_000;
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alluvium_media::VideoTrack;
 
-/// A batch beyond this gives its buffer away, bytes, so that one great picture does not cost its memory for good.
-const BUFFER_KEPT_MAX: usize = 64 * 1024;
+    fn muxer() -> TsMuxer {
+        let mut muxer = TsMuxer::new();
+        let track = VideoTrack {
+            width: 640,
+            height: 360,
+            frame_rate: None,
+            profile_idc: 66,
+            level_idc: 30,
+            generation: 0,
+        };
+        muxer.set_tracks(&Tracks {
+            video: Some(track),
+            audio: None,
+        });
+        muxer.begin_segment(false);
+        muxer
+    }
+
+    #[track_caller]
+    fn write(muxer: &mut TsMuxer, ms: i64, bytes: usize) -> bool {
+        let time = Timestamp::from_ms(ms);
+        let (payload, ranges) = (vec![1; bytes], [0..1, 1..bytes]);
+        let content = Content::Video(NalUnits::new(&payload, if bytes == 0 { &[] } else { &ranges }));
+        muxer.write(&AccessUnit {
+            pts: time,
+            dts: time,
+            random_access: false,
+            content,
+        })
+    }
+
+    #[test]
+    fn a_great_picture_does_not_cost_its_memory_for_good() {
+        let mut muxer = muxer();
+        let mut held = Vec::new();
+        for (ms, bytes) in [(0, 1_000_000), (40, 5_000), (80, 5_000)] {
+            assert!(write(&mut muxer, ms, bytes));
+            drop(muxer.take());
+            held.push(muxer.out.capacity());
+        }
+        assert!(held.iter().all(|capacity| *capacity < 10_000), "{held:?}");
+    }
+
+    #[test]
+    fn what_the_pmt_does_not_list_is_not_written() {
+        let mut muxer = muxer();
+        let before = muxer.length();
+        let pts = Timestamp::from_ms(0);
+        let content = Content::Audio {
+            frame: &[1],
+            samples: 1_024,
+        };
+        assert!(!muxer.write(&AccessUnit {
+            pts,
+            dts: pts,
+            random_access: true,
+            content
+        }));
+        assert!(!write(&mut muxer, 0, 0));
+        muxer.flush();
+        assert_eq!(muxer.length(), before);
+    }
+
+    #[test]
+    fn a_frame_is_written_up_to_its_limit_and_not_past_it() {
+        let config = alluvium_media::AudioSpecificConfig::parse(&[0x11, 0x90]).unwrap();
+        let mut muxer = TsMuxer::new();
+        muxer.set_tracks(&Tracks {
+            video: None,
+            audio: Some(AudioTrack::from(config)),
+        });
+        let pts = Timestamp::from_ms(0);
+        for (length, written) in [
+            (0, false),
+            (1, true),
+            (AAC_FRAME_BYTES_MAX, true),
+            (AAC_FRAME_BYTES_MAX + 1, false),
+        ] {
+            let (frame, samples) = (&vec![0; length][..], 1_024);
+            let content = Content::Audio { frame, samples };
+            assert_eq!(
+                muxer.write(&AccessUnit {
+                    pts,
+                    dts: pts,
+                    random_access: true,
+                    content
+                }),
+                written,
+                "{length}"
+            );
+        }
+    }
+}
