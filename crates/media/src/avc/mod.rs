@@ -5,6 +5,8 @@ mod nal;
 mod picture;
 mod sets;
 mod sps;
+#[cfg(test)]
+mod testing;
 
 use h264_reader::rbsp::{BitReader, ByteReader};
 

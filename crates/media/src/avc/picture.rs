@@ -279,3 +279,182 @@ fn byte(bytes: &mut impl Read) -> Option<u8> {
 
 /// Payload type of the recovery point SEI message.
 const RECOVERY_POINT: usize = 6;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::avc::testing::{BASELINE_360, BASELINE_PPS, HIGH_1080, PPS, coded, record, unhex};
+
+    const AUD: &[u8] = &[0x09, 0xF0];
+    const IDR: &[u8] = &[0x65, 0x88, 0x84];
+    /// `first_mb_in_slice` 0, `slice_type` 5 (P).
+    const P_SLICE: &[u8] = &[0x41, 0x9A, 0x20];
+    /// `first_mb_in_slice` 0, `slice_type` 7 (I).
+    const I_SLICE: &[u8] = &[0x41, 0x88, 0x80];
+    const SEI: &[u8] = &[0x06, 0x05, 0x01, 0xAA, 0x80];
+    /// User data, then a recovery point at 0 frames, exact.
+    const RECOVERY_POINT_NOW: &[u8] = &[0x06, 0x05, 0x01, 0xAA, 0x06, 0x01, 0xC4, 0x80];
+    /// At 24 frames: an intra refresh begins.
+    const RECOVERY_POINT_LATER: &[u8] = &[0x06, 0x06, 0x02, 0x0C, 0xC8, 0x80];
+
+    fn configured() -> PictureReader {
+        let mut reader = PictureReader::new(&Limits::default());
+        assert_eq!(reader.configure(&record(&unhex(HIGH_1080), &unhex(PPS))), Ok(true));
+        reader.sets_due = false;
+        reader
+    }
+
+    /// Reads a picture, expects its units and whether it is a random access point.
+    #[track_caller]
+    fn check(reader: &mut PictureReader, keyframe: bool, units: &[&[u8]], random_access: bool, expected: &[&[u8]]) {
+        let data = coded(units);
+        let (picture, _) = reader.read(&data, keyframe, &mut |fault| panic!("{fault}")).unwrap();
+        let picture = picture.unwrap();
+        assert_eq!(reader.units(&data, picture).iter().collect::<Vec<_>>(), expected);
+        assert_eq!(picture.random_access, random_access);
+    }
+
+    #[test]
+    fn exactly_one_delimiter_begins_a_picture() {
+        let mut reader = configured();
+        for units in [
+            &[P_SLICE][..],
+            &[AUD, P_SLICE],
+            &[P_SLICE, AUD],
+            &[AUD, AUD, P_SLICE],
+            &[&[0x09, 0x10], P_SLICE],
+        ] {
+            check(&mut reader, false, units, false, &[AUD, P_SLICE]);
+        }
+    }
+
+    #[test]
+    fn parameter_sets_stand_before_an_idr_picture() {
+        let (mut reader, sps, pps) = (configured(), unhex(HIGH_1080), unhex(PPS));
+        for units in [&[IDR, IDR][..], &[&sps, &pps, IDR, IDR], &[AUD, &pps, &sps, IDR, IDR]] {
+            check(&mut reader, true, units, true, &[AUD, &sps, &pps, IDR, IDR]);
+        }
+    }
+
+    #[test]
+    fn drops_filler_and_keeps_sei_and_end_of_sequence() {
+        let units = [
+            &[0x0C, 0xFF, 0x80][..],
+            SEI,
+            P_SLICE,
+            &[0x0C, 0xFF, 0xFF, 0x80],
+            &[0x0A],
+        ];
+        check(&mut configured(), false, &units, false, &[AUD, SEI, P_SLICE, &[0x0A]]);
+    }
+
+    #[test]
+    fn random_access_is_where_decoding_can_begin() {
+        let (sps, pps) = (unhex(HIGH_1080), unhex(PPS));
+        let table: [(&str, bool, &[&[u8]], bool); 7] = [
+            ("an IDR picture not flagged", false, &[IDR], true),
+            (
+                "a recovery point that is exact at once",
+                false,
+                &[RECOVERY_POINT_NOW, I_SLICE],
+                true,
+            ),
+            (
+                "a recovery point that lies ahead",
+                true,
+                &[RECOVERY_POINT_LATER, P_SLICE],
+                false,
+            ),
+            ("a flagged picture of I slices", true, &[I_SLICE, I_SLICE], true),
+            ("a flagged picture with a P slice", true, &[I_SLICE, P_SLICE], false),
+            ("an I picture not flagged", false, &[I_SLICE], false),
+            ("a P picture", false, &[P_SLICE], false),
+        ];
+        for (name, keyframe, units, random_access) in table {
+            println!("{name}");
+            let head: &[&[u8]] = if random_access { &[AUD, &sps, &pps] } else { &[AUD] };
+            check(
+                &mut configured(),
+                keyframe,
+                units,
+                random_access,
+                &[head, units].concat(),
+            );
+        }
+    }
+
+    #[test]
+    fn in_band_sets_that_differ_win_over_the_sequence_header() {
+        let (mut reader, sps, pps) = (configured(), unhex(BASELINE_360), unhex(BASELINE_PPS));
+        let data = coded(&[&sps, &pps, IDR]);
+        let (picture, changed) = reader.read(&data, true, &mut |fault| panic!("{fault}")).unwrap();
+        assert!(picture.is_some() && changed);
+        assert_eq!(reader.track().unwrap().height, 360);
+        assert_eq!(
+            reader.configure(&record(&unhex(HIGH_1080), &unhex(PPS))),
+            Ok(false),
+            "a repeat is no news"
+        );
+        check(&mut reader, true, &[IDR], true, &[AUD, &sps, &pps, IDR]);
+    }
+
+    #[test]
+    fn sets_in_a_tag_of_their_own_go_before_the_next_picture() {
+        let (mut reader, sps, pps) = (configured(), unhex(BASELINE_360), unhex(BASELINE_PPS));
+        let read = reader.read(&coded(&[&sps, &pps]), false, &mut |fault| panic!("{fault}"));
+        assert_eq!(read, Ok((None, true)));
+        check(&mut reader, false, &[P_SLICE], false, &[AUD, &sps, &pps, P_SLICE]);
+        check(&mut reader, false, &[P_SLICE], false, &[AUD, P_SLICE]);
+    }
+
+    #[test]
+    fn a_sequence_header_counts_when_it_differs() {
+        let mut reader = configured();
+        let (first, second) = (
+            record(&unhex(HIGH_1080), &unhex(PPS)),
+            record(&unhex(BASELINE_360), &unhex(BASELINE_PPS)),
+        );
+        for (record, changed, generation) in [
+            (&first[..], false, 0),
+            (&[][..], false, 0),
+            (&second, true, 1),
+            (&second, false, 1),
+            (&first, true, 2),
+        ] {
+            assert_eq!(reader.configure(record), Ok(changed));
+            assert_eq!(reader.track().unwrap().generation, generation);
+        }
+    }
+
+    #[test]
+    fn a_sequence_header_of_start_codes_is_read() {
+        let mut reader = PictureReader::new(&Limits::default());
+        let (sps, pps) = (unhex(HIGH_1080), unhex(PPS));
+        let units = [&[0, 0, 0, 1][..], &sps, &[0, 0, 0, 1], &pps].concat();
+        assert_eq!(reader.configure(&units), Ok(true));
+        let data = [&[0, 0, 0, 1][..], IDR].concat();
+        let (picture, _) = reader.read(&data, true, &mut |fault| panic!("{fault}")).unwrap();
+        assert_eq!(
+            reader.units(&data, picture.unwrap()).iter().collect::<Vec<_>>(),
+            [AUD, &sps, &pps, IDR]
+        );
+    }
+
+    #[test]
+    fn a_damaged_set_is_a_fault_and_the_picture_lives() {
+        let mut reader = configured();
+        let mut faults = Vec::new();
+        let data = coded(&[&[0x67, 100], IDR]);
+        let (picture, changed) = reader.read(&data, true, &mut |fault| faults.push(fault)).unwrap();
+        assert!(picture.is_some() && !changed);
+        assert!(matches!(faults[..], [Fault::AvcConfig(Error::Sps(_))]));
+    }
+
+    #[test]
+    fn a_picture_without_slices_is_a_fault() {
+        let mut reader = configured();
+        for units in [&[][..], &[AUD], &[SEI]] {
+            assert_eq!(reader.read(&coded(units), false, &mut |_| ()), Err(Fault::NoSlices));
+        }
+    }
+}

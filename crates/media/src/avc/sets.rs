@@ -146,3 +146,86 @@ fn put(sets: &mut Vec<Set>, id: u8, unit: &[u8], limit: usize) -> Result<(), Err
 
 /// An access unit delimiter that allows every slice type (`primary_pic_type` 7; ITU-T H.264, 7.3.2.4).
 const DELIMITER: [u8; 2] = [0x09, 0xF0];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::avc::testing::{BASELINE_360, BASELINE_PPS, HIGH_1080, PPS, record, unhex};
+
+    fn sets() -> ParameterSets {
+        ParameterSets::new(&Limits::default())
+    }
+
+    fn head(sets: &ParameterSets) -> Vec<Vec<u8>> {
+        let (bytes, units) = sets.head(true);
+        units.iter().map(|unit| bytes[unit.clone()].to_vec()).collect()
+    }
+
+    #[test]
+    fn head_begins_with_one_delimiter() {
+        let mut sets = sets();
+        let (sps, pps) = (unhex(HIGH_1080), unhex(PPS));
+        assert!(
+            sets.replace(&AvcConfig::parse(&record(&sps, &pps)).unwrap())
+                .unwrap()
+                .is_some()
+        );
+        assert_eq!(head(&sets), [DELIMITER.to_vec(), sps, pps]);
+        let (bytes, units) = sets.head(false);
+        assert_eq!((units.len(), &bytes[units[0].clone()]), (1, &DELIMITER[..]));
+    }
+
+    #[test]
+    fn the_same_sets_change_nothing() {
+        let (sps, pps) = (unhex(HIGH_1080), unhex(PPS));
+        let record = record(&sps, &pps);
+        let config = AvcConfig::parse(&record).unwrap();
+        let mut sets = sets();
+        assert!(sets.replace(&config).unwrap().is_some());
+        assert_eq!(sets.replace(&config), Ok(None));
+        assert_eq!(sets.take_sequence(&sps), Ok(Change::Nothing));
+        assert_eq!(sets.take_picture(&pps), Ok(Change::Nothing));
+    }
+
+    #[test]
+    fn a_set_replaces_the_one_with_its_number() {
+        let mut sets = sets();
+        sets.take_sequence(&unhex(HIGH_1080)).unwrap();
+        sets.take_picture(&unhex(PPS)).unwrap();
+        assert!(matches!(sets.take_sequence(&unhex(BASELINE_360)), Ok(Change::Sequence(sps)) if sps.height == 360));
+        assert_eq!(sets.take_picture(&unhex(BASELINE_PPS)), Ok(Change::Picture));
+        assert_eq!(head(&sets)[1..], [unhex(BASELINE_360), unhex(BASELINE_PPS)]);
+    }
+
+    #[test]
+    fn refuses_longer_sets_than_the_limit() {
+        let mut sets = sets();
+        let limit = Limits::default().parameter_set_bytes;
+        let mut pps = unhex(PPS);
+        pps.resize(limit, 1);
+        assert_eq!(sets.take_picture(&pps), Ok(Change::Picture));
+        pps.push(1);
+        assert_eq!(
+            sets.take_picture(&pps),
+            Err(Error::ParameterSetLength {
+                length: limit + 1,
+                limit
+            })
+        );
+    }
+
+    #[test]
+    fn refuses_more_sets_than_the_limit() {
+        let mut sets = sets();
+        let limit = Limits::default().parameter_sets;
+        // Numbers 31 to 62 in Exp-Golomb: five zero bits, then the successor in six.
+        let pps = |id: u16| [&[0x68][..], &((id + 32) << 5).to_be_bytes(), &[0x80]].concat();
+        for id in 0..limit as u16 {
+            assert_eq!(sets.take_picture(&pps(id)), Ok(Change::Picture));
+        }
+        assert_eq!(
+            sets.take_picture(&pps(limit as u16)),
+            Err(Error::ParameterSets { limit })
+        );
+    }
+}

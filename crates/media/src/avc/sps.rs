@@ -137,3 +137,84 @@ impl BitRead for Facts<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::avc::testing::{HIGH_1080, unhex};
+
+    #[test]
+    fn reads_dimensions_after_cropping_and_the_frame_rate() {
+        let table = [
+            (HIGH_1080, 100, 40, 1_920, 1_080, 30_000.0 / 1_001.0),
+            (
+                "6742c01ed900a02ff97011000003000100000300320f162e48",
+                66,
+                30,
+                640,
+                360,
+                25.0,
+            ),
+            (
+                "674d401feca06c1ef3780880000003008000003c078c18cb",
+                77,
+                31,
+                854,
+                480,
+                60.0,
+            ),
+        ];
+        for (unit, profile_idc, level_idc, width, height, frame_rate) in table {
+            let expected = Sps {
+                id: 0,
+                profile_idc,
+                level_idc,
+                width,
+                height,
+                frame_rate: Some(frame_rate),
+            };
+            assert_eq!(Sps::parse(&unhex(unit)), Ok(expected));
+        }
+    }
+
+    #[test]
+    fn believes_the_picture_when_the_level_is_too_low_for_it() {
+        let mut unit = unhex(HIGH_1080);
+        unit[3] = 10;
+        let sps = Sps::parse(&unit).unwrap();
+        assert_eq!((sps.level_idc, sps.width, sps.height), (10, 1_920, 1_080));
+    }
+
+    #[test]
+    fn a_set_that_ends_within_its_vui_tells_the_picture() {
+        let unit = unhex(HIGH_1080);
+        let sps = Sps::parse(&unit[..14]).unwrap();
+        assert_eq!((sps.width, sps.height, sps.frame_rate), (1_920, 1_080, None));
+    }
+
+    #[test]
+    fn refuses_what_ends_before_its_dimensions() {
+        let unit = unhex(HIGH_1080);
+        for length in 0..8 {
+            assert!(matches!(Sps::parse(&unit[..length]), Err(Error::Sps(_))), "{length}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(unit in proptest::collection::vec(any::<u8>(), 0..64)) {
+            let _ = Sps::parse(&unit);
+        }
+
+        #[test]
+        fn any_damage_leaves_sane_dimensions(at in 1usize..25, byte: u8) {
+            let mut unit = unhex(HIGH_1080);
+            unit[at] = byte;
+            if let Ok(sps) = Sps::parse(&unit) {
+                prop_assert!((1..=DIMENSION_MAX).contains(&sps.width) && (1..=DIMENSION_MAX).contains(&sps.height));
+            }
+        }
+    }
+}
