@@ -4,7 +4,8 @@ use crate::{Fault, Metadata};
 #[derive(Debug, PartialEq)]
 pub enum Event<'a> {
     /// The peer asks to publish; answer with [`accept`](crate::Connection::accept) or
-    /// [`refuse`](crate::Connection::refuse). Media that comes before the answer is dropped.
+    /// [`refuse`](crate::Connection::refuse). Media that is received before the answer is dropped: keep the rest of the
+    /// input until then, and encoders that send without waiting lose nothing.
     Publish(PublishRequest),
     /// An audio or video message of the accepted publish.
     Media {

@@ -36,8 +36,8 @@ impl Assembly {
 
 /// The buffers that messages are put together in, used again and again.
 ///
-/// `held` is the capacity of all buffers that are out, never more than the limit. A buffer grows with what arrives,
-/// not with what a header announces.
+/// `held` is the capacity of all buffers that are out; none grows past the limit. A buffer grows with what arrives, not
+/// with what a header announces.
 #[derive(Debug, Default)]
 pub(super) struct Buffers {
     held: usize,
