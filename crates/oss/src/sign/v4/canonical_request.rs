@@ -87,6 +87,10 @@ const MIXED_EMPTY_MAX: usize = 4;
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
     use super::*;
 
     fn readings(names: &[&str]) -> Vec<String> {
@@ -144,5 +148,28 @@ mod tests {
             CanonicalRequest::new(&request, &[], UNSIGNED_PAYLOAD).plain(),
             "GET\n/test-bucket/test-channel\ncomp=stat&live\nx-oss-content-sha256:UNSIGNED-PAYLOAD\nx-oss-date:20231114T221320Z\n\n\nUNSIGNED-PAYLOAD"
         );
+    }
+
+    proptest! {
+        #[test]
+        fn order_and_repetition_mean_nothing(
+            query in proptest::collection::btree_map("\\PC{1,6}", "\\PC{0,6}", 0..6),
+            headers in proptest::collection::btree_map("x-oss-[a-z]{1,4}|host", "[ -~]{0,8}", 0..4),
+        ) {
+            let canonical = |query: &[(String, String)], headers: &[(String, String)]| {
+                let request = Request { method: "GET", bucket: Some("b"), key: "k", query, headers };
+                CanonicalRequest::new(&request, &["host".to_owned()], UNSIGNED_PAYLOAD).plain()
+            };
+            let ascending = |pairs: &BTreeMap<String, String>| pairs.clone().into_iter().collect::<Vec<_>>();
+            let disturbed = |pairs: &BTreeMap<String, String>| {
+                let mut pairs: Vec<_> = pairs.clone().into_iter().rev().collect();
+                pairs.extend(pairs.first().map(|(name, _)| (name.clone(), "second".to_owned())));
+                pairs
+            };
+            prop_assert_eq!(
+                canonical(&ascending(&query), &ascending(&headers)),
+                canonical(&disturbed(&query), &disturbed(&headers))
+            );
+        }
     }
 }
