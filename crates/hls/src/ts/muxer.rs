@@ -6,6 +6,7 @@ use super::pid;
 use super::tables::{Presence, Tables};
 use alluvium_media::{AAC_FRAME_BYTES_MAX, AccessUnit, AudioTrack, Content, NalUnits, Timestamp, Tracks};
 use bytes::{Bytes, BytesMut};
+use std::mem;
 
 /// Access units in, TS packets out: ISO/IEC 13818-1.
 ///
@@ -82,26 +83,12 @@ impl TsMuxer {
 
     /// Writes the AAC frames gathered so far, so that everything given to [`write`](Self::write) can be taken.
     pub fn flush(&mut self) {
-        let Some((pts, _)) = self.gathered.packet() else { return };
-        self.bridge(pts);
-        let mut first = Indicators {
-            random_access: true,
-            ..Indicators::default()
-        };
-        if self.pcr_pid() == pid::AUDIO {
-            first = first.with(self.clock.accompany(pts.as_ticks(), true));
-        } else if let Some(pcr) = self.clock.precede(pts.as_ticks()) {
-            self.write_pcr(pcr);
+        let mut gathered = mem::take(&mut self.gathered);
+        if let Some((pts, frames)) = gathered.packet() {
+            self.write_frames(pts, frames);
         }
-        let Some((pts, frames)) = self.gathered.packet() else {
-            return;
-        };
-        let header = PesHeader::new(pes::AUDIO, pts, pts, frames.len());
-        let length = header.bytes().len() + frames.len();
-        let mut packets = Packetizer::begin(&mut self.out, pid::AUDIO, &mut self.audio, first, length);
-        packets.write(header.bytes());
-        packets.write(frames);
-        self.gathered.clear();
+        gathered.clear();
+        self.gathered = gathered;
     }
 
     /// All packets written since the last call.
@@ -133,9 +120,8 @@ impl TsMuxer {
         let pcr = self.clock.accompany(unit.dts.as_ticks(), unit.random_access);
         let first = Indicators {
             random_access: unit.random_access,
-            ..Indicators::default()
-        }
-        .with(pcr);
+            pcr,
+        };
         let header = PesHeader::new(pes::VIDEO, unit.pts, unit.dts, payload);
         let length = header.bytes().len() + payload;
         let mut packets = Packetizer::begin(&mut self.out, pid::VIDEO, &mut self.video, first, length);
@@ -145,6 +131,27 @@ impl TsMuxer {
             packets.write(nal_unit);
         }
         true
+    }
+
+    fn write_frames(&mut self, pts: Timestamp, frames: &[u8]) {
+        self.bridge(pts);
+        let pcr = if self.pcr_pid() == pid::AUDIO {
+            self.clock.accompany(pts.as_ticks(), true)
+        } else {
+            if let Some(pcr) = self.clock.precede(pts.as_ticks()) {
+                self.write_pcr(pcr);
+            }
+            None
+        };
+        let first = Indicators {
+            random_access: true,
+            pcr,
+        };
+        let header = PesHeader::new(pes::AUDIO, pts, pts, frames.len());
+        let length = header.bytes().len() + frames.len();
+        let mut packets = Packetizer::begin(&mut self.out, pid::AUDIO, &mut self.audio, first, length);
+        packets.write(header.bytes());
+        packets.write(frames);
     }
 
     fn gather(&mut self, pts: Timestamp, frame: &[u8], samples: u32) -> bool {

@@ -36,10 +36,6 @@ pub(crate) struct Indicators {
 }
 
 impl Indicators {
-    pub(crate) fn with(self, pcr: Option<Pcr>) -> Self {
-        Self { pcr, ..self }
-    }
-
     /// Bytes of the adaptation field, its length byte included; 0 where none is needed.
     fn length(self) -> usize {
         match self {
@@ -134,7 +130,11 @@ impl<'a> Packetizer<'a> {
 pub(crate) fn write_pcr_packet(out: &mut BytesMut, pid: u16, continuity: &Continuity, pcr: Pcr) {
     out.reserve(PACKET);
     out.put_u32(0x4700_0020 | u32::from(pid) << 8 | u32::from(continuity.last()));
-    Indicators::default().with(Some(pcr)).write(PAYLOAD, out);
+    Indicators {
+        random_access: false,
+        pcr: Some(pcr),
+    }
+    .write(PAYLOAD, out);
 }
 
 #[cfg(test)]
@@ -170,10 +170,13 @@ mod tests {
 
     #[test]
     fn stuffing_is_exact_at_every_length() {
-        let pcr = Indicators::default().with(Some(Pcr {
-            base: 0x1_2345_6789,
-            discontinuity: false,
-        }));
+        let pcr = Indicators {
+            random_access: false,
+            pcr: Some(Pcr {
+                base: 0x1_2345_6789,
+                discontinuity: false,
+            }),
+        };
         let access = Indicators {
             random_access: true,
             ..Indicators::default()

@@ -386,8 +386,8 @@ proptest! {
     }
 }
 
-/// Pictures at a regular rate, a keyframe every two seconds, with audio at 48 kHz beside them.
-fn regular(seconds: i64, rate: i64, picture_bytes: usize, frame_bytes: usize) -> Vec<Unit> {
+/// Pictures at a regular rate, a keyframe every two seconds, with audio at 48 kHz that comes `lag_ms` late.
+fn regular(seconds: i64, rate: i64, picture_bytes: usize, frame_bytes: usize, lag_ms: i64) -> Vec<Unit> {
     let picture = |n| {
         (
             if n == 0 { 0 } else { 1_000 / rate },
@@ -398,13 +398,13 @@ fn regular(seconds: i64, rate: i64, picture_bytes: usize, frame_bytes: usize) ->
     };
     let pictures: Vec<Picture> = (0..seconds * rate).map(picture).collect();
     let frames = if frame_bytes == 0 { 0 } else { seconds * 48_000 / 1_024 };
-    merge(&pictures, &vec![frame_bytes; frames as usize], 0, 0)
+    merge(&pictures, &vec![frame_bytes; frames as usize], 0, lag_ms)
 }
 
 #[test]
 fn overhead_of_an_ordinary_stream_is_about_six_percent() {
     // 25 pictures a second at 800 kbit/s, AAC at 128 kbit/s.
-    let units = regular(20, 25, 3_998, 341);
+    let units = regular(20, 25, 3_998, 341, 0);
     let written: usize = segments(&units, &tracks(true, true), Duration::from_secs(2))
         .iter()
         .map(Bytes::len)
@@ -423,7 +423,7 @@ fn overhead_of_an_ordinary_stream_is_about_six_percent() {
 #[test]
 fn slow_pictures_have_a_pcr_every_hundred_milliseconds() {
     for (rate, frame_bytes) in [(1, 0), (2, 300), (5, 0)] {
-        let units = regular(10, rate, 1_000, frame_bytes);
+        let units = regular(10, rate, 1_000, frame_bytes, 0);
         let session = check(&units, &tracks(true, frame_bytes > 0), Duration::from_secs(4));
         assert!(session.pcrs.len() >= 90, "{} PCRs in ten seconds", session.pcrs.len());
     }
@@ -431,19 +431,22 @@ fn slow_pictures_have_a_pcr_every_hundred_milliseconds() {
 
 #[test]
 fn seven_frames_share_a_packet_and_none_is_split_over_a_cut() {
-    let session = check(&regular(8, 25, 500, 300), &tracks(true, true), Duration::from_secs(2));
-    assert!(session.audio.iter().all(|pes| pes.payload.len() <= 7 * 307));
-    // 53.6 would be the least; each of the three cuts may leave one that is not full.
-    assert!(
-        (54..=57).contains(&session.audio.len()),
-        "{} packets",
-        session.audio.len()
-    );
+    for lag_ms in [-300, 0, 300] {
+        let units = regular(8, 25, 500, 300, lag_ms);
+        let session = check(&units, &tracks(true, true), Duration::from_secs(2));
+        assert!(session.audio.iter().all(|pes| pes.payload.len() <= 7 * 307));
+        // 53.6 would be the least; each of the three cuts may leave one that is not full.
+        assert!(
+            (54..=57).contains(&session.audio.len()),
+            "{} packets",
+            session.audio.len()
+        );
+    }
 }
 
 #[test]
 fn audio_that_stops_is_not_held_back() {
-    let units: Vec<Unit> = regular(4, 25, 500, 300)
+    let units: Vec<Unit> = regular(4, 25, 500, 300, 0)
         .into_iter()
         .filter(|unit| matches!(unit.content, Owned::Picture { .. }) || unit.dts < 5 * 1_920)
         .collect();
@@ -454,6 +457,10 @@ fn audio_that_stops_is_not_held_back() {
 
 #[test]
 fn pmt_version_stays_without_change() {
-    let session = check(&regular(8, 25, 500, 300), &tracks(true, true), Duration::from_secs(2));
+    let session = check(
+        &regular(8, 25, 500, 300, 0),
+        &tracks(true, true),
+        Duration::from_secs(2),
+    );
     assert_eq!(session.versions, [0; 4]);
 }
