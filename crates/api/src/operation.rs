@@ -124,8 +124,8 @@ const UNSUPPORTED: &[&str] = &[
     "replication",
     "replicationLocation",
     "replicationProgress",
-    "requestPayment",
     "requesterQosInfo",
+    "requestPayment",
     "resourceGroup",
     "resourcePool",
     "resourcePoolBuckets",
@@ -171,5 +171,67 @@ impl Operation {
             })
             .map(|(.., operation)| *operation)
             .unwrap_or(selector.map_or(MethodNotAllowed, |name| Unsupported(name)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(method: &str, target: Target, query: &str) -> Operation {
+        let query = Query::read(query, 64).unwrap();
+        Operation::of(&Method::from_bytes(method.as_bytes()).unwrap(), target, &query)
+    }
+
+    #[test]
+    fn parameters_select_the_operation() {
+        for (method, target, query, expected) in [
+            ("GET", Service, "", ListBuckets),
+            ("GET", Service, "prefix=a&marker=b", ListBuckets),
+            ("PUT", Bucket, "", PutBucket),
+            ("PUT", Bucket, "acl", PutBucketAcl),
+            ("GET", Bucket, "prefix=live", ListObjects),
+            ("GET", Bucket, "live", ListLiveChannel),
+            ("GET", Bucket, "live=&prefix=a", ListLiveChannel),
+            ("GET", Object, "live=", GetLiveChannelInfo),
+            ("GET", Object, "comp=stat&live", GetLiveChannelStat),
+            ("GET", Object, "comp=history&live", GetLiveChannelHistory),
+            ("GET", Object, "comp=other&live", GetLiveChannelInfo),
+            ("GET", Object, "comp=stat", GetObject),
+            ("PUT", Object, "live", PutLiveChannel),
+            ("PUT", Object, "live&status=", PutLiveChannelStatus),
+            ("PUT", Object, "status=enabled", PutObject),
+            ("POST", Object, "vod&startTime=1&endTime=2", PostVodPlaylist),
+            ("GET", Object, "vod", GetVodPlaylist),
+            ("GET", Object, "Live", GetObject),
+            ("HEAD", Object, "objectMeta", GetObjectMeta),
+            ("HEAD", Object, "live", Unsupported("live")),
+            ("GET", Object, "live&uploads", Unsupported("uploads")),
+            ("GET", Object, "acl", Unsupported("acl")),
+            ("HEAD", Bucket, "", MethodNotAllowed),
+            ("get", Object, "", MethodNotAllowed),
+        ] {
+            assert_eq!(of(method, target, query), expected, "{method} {target:?} {query}");
+        }
+    }
+
+    #[test]
+    fn the_tables_agree() {
+        for (verb, targets, when, operation) in TABLE {
+            assert!(!targets.is_empty());
+            for (name, _) in *when {
+                assert!(!UNSUPPORTED.contains(name), "{name}");
+            }
+            if let Some((selector, _)) = when.first() {
+                assert!(SELECTORS.contains(selector), "{selector}");
+            }
+            let query: Vec<String> = when
+                .iter()
+                .map(|(name, value)| format!("{name}={}", value.unwrap_or_default()))
+                .collect();
+            for target in *targets {
+                assert_eq!(of(verb, *target, &query.join("&")), *operation);
+            }
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Reading the body of a request, within its bounds of size and time.
 
+use std::time::Duration;
+
 use alluvium_oss::{Error, ErrorCode};
 use axum::body::{Body, BodyDataStream};
 use base64::Engine as _;
@@ -52,9 +54,8 @@ impl<'a> Incoming<'a> {
     /// `RequestTimeout` when the client sends too slowly, `EntityTooLarge` past the bound, `BadRequest` when the body
     /// breaks off.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Error> {
-        let allowed = self.limits.body_grace
-            + std::time::Duration::from_secs(self.received / self.limits.body_bytes_per_second_min.max(1));
-        match tokio::time::timeout_at(self.started + allowed, self.stream.next()).await {
+        let due = self.started + allowed(self.limits, self.received);
+        match tokio::time::timeout_at(due, self.stream.next()).await {
             Err(_) => Err(ErrorCode::RequestTimeout.into()),
             Ok(None) => Ok(None),
             Ok(Some(Err(_))) => Err(Error::new(ErrorCode::BadRequest, "The request body broke off.")),
@@ -68,6 +69,11 @@ impl<'a> Incoming<'a> {
             }
         }
     }
+}
+
+/// How long a body may have taken of which so many bytes have come.
+fn allowed(limits: &Limits, received: u64) -> Duration {
+    limits.body_grace + Duration::from_secs(received / limits.body_bytes_per_second_min.max(1))
 }
 
 /// The whole XML body of a request, checked against its `Content-MD5`.
@@ -95,5 +101,21 @@ pub(crate) fn check_md5(headers: &Headers, md5: &[u8; 16]) -> Result<(), Error> 
             Err(ErrorCode::InvalidDigest.into())
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_may_take_the_grace_and_a_second_for_each_kib() {
+        for (received, seconds) in [(0, 30), (1023, 30), (1024, 31), (1 << 20, 1054), (5 << 30, 5_242_910)] {
+            assert_eq!(
+                allowed(&Limits::default(), received),
+                Duration::from_secs(seconds),
+                "{received}"
+            );
+        }
     }
 }

@@ -129,7 +129,7 @@ pub(crate) fn host(parts: &Parts) -> String {
 pub(crate) struct Query(Vec<(String, String)>);
 
 impl Query {
-    fn read(text: &str, parameters_max: usize) -> Result<Self, Error> {
+    pub(crate) fn read(text: &str, parameters_max: usize) -> Result<Self, Error> {
         if text.split('&').filter(|piece| !piece.is_empty()).count() > parameters_max {
             return Err(Error::invalid_argument("The request has too many parameters."));
         }
@@ -198,4 +198,106 @@ fn decode(path: &str, query: &Query) -> Result<String, Error> {
             ),
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(method: &str, target: &str, host: &str) -> Result<Request, Error> {
+        let own = [("video.example.com".to_owned(), BucketName::parse("own-bucket").unwrap())];
+        let domains = Domains::new(["oss.test".to_owned()], own);
+        let request = http::Request::builder()
+            .method(method)
+            .uri(target)
+            .header("host", host)
+            .body(())
+            .unwrap();
+        Request::read(&request.into_parts().0, &domains, &Limits::default())
+    }
+
+    #[test]
+    fn host_and_path_give_bucket_and_key() {
+        for (target, host, bucket, key, kind) in [
+            ("/", "oss.test", None, "", Target::Service),
+            ("/b-1", "oss.test:9000", Some("b-1"), "", Target::Bucket),
+            ("/b-1/", "127.0.0.1", Some("b-1"), "", Target::Bucket),
+            ("/b-1/a//b/", "localhost:80", Some("b-1"), "a//b/", Target::Object),
+            ("/", "b-1.oss.test", Some("b-1"), "", Target::Bucket),
+            (
+                "/a/../b%20c+d",
+                "b-1.oss.test",
+                Some("b-1"),
+                "a/../b c+d",
+                Target::Object,
+            ),
+            ("//a", "b-1.oss.test", Some("b-1"), "/a", Target::Object),
+            (
+                "/a%2Fb%3Fc%25",
+                "video.example.com",
+                Some("own-bucket"),
+                "a/b?c%",
+                Target::Object,
+            ),
+            (
+                "http://b-1.oss.test:81/a?b",
+                "elsewhere",
+                Some("b-1"),
+                "a",
+                Target::Object,
+            ),
+            (
+                "http://user@b-1.oss.test/a",
+                "elsewhere",
+                Some("b-1"),
+                "a",
+                Target::Object,
+            ),
+            ("/100%", "b-1.oss.test", Some("b-1"), "100%", Target::Object),
+            ("//a", "oss.test", None, "a", Target::Object),
+        ] {
+            let request = read("GET", target, host).unwrap();
+            assert_eq!(
+                (request.bucket.as_deref(), &*request.key),
+                (bucket, key),
+                "{target} {host}"
+            );
+            assert_eq!(request.target(), kind, "{target} {host}");
+        }
+    }
+
+    #[test]
+    fn parameters_are_decoded_and_the_first_counts() {
+        let request = read("GET", "/?a=1&a=2&b&c=&d=x%20y+z&%E9%8D%B5=%2B&&=e", "oss.test").unwrap();
+        for (name, value) in [
+            ("a", Some("1")),
+            ("b", Some("")),
+            ("c", Some("")),
+            ("d", Some("x y z")),
+            ("鍵", Some("+")),
+            ("f", None),
+        ] {
+            assert_eq!(request.query.value(name), value, "{name}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_key_comes_through(key in "[^\u{0}]{1,40}") {
+            let target = format!("/{}", percent::encode_path(&key));
+            let request = read("GET", &target, "b-1.oss.test").unwrap();
+            prop_assert_eq!(request.key, key.clone());
+            let request = read("GET", &format!("/b-1{target}"), "oss.test").unwrap();
+            prop_assert_eq!(request.key, key);
+        }
+
+        #[test]
+        fn nothing_panics(target in "/[!-~]{0,60}", host in "[!-~]{0,30}") {
+            if http::Uri::try_from(&*target).is_ok() {
+                let _ = read("GET", &target, &host);
+            }
+        }
+    }
 }

@@ -1,0 +1,139 @@
+use std::time::Duration;
+
+use alluvium_catalog::{AccessKey, Catalog};
+
+use crate::world::*;
+
+#[tokio::test]
+async fn every_form_of_signature_is_accepted() {
+    let world = World::with_buckets().await;
+    for form in [Form::V1Header, Form::V1Url, Form::V4Header, Form::V4Url] {
+        for ask in [
+            Ask::new("PUT", "private-bucket/folder/a key").body("content"),
+            Ask::new("GET", "private-bucket/folder/a key"),
+            Ask::new("GET", "private-bucket/folder/a key").at("127.0.0.1:9000"),
+            Ask::new("GET", "private-bucket/folder/a key").host("video.example.com"),
+            Ask::new("GET", "private-bucket?live&prefix=a b&max-keys=5"),
+            Ask::new("GET", "private-bucket?acl"),
+            Ask::new("GET", "private-bucket?acl").at("localhost"),
+            Ask::new("GET", "?prefix=p&max-keys=7"),
+        ] {
+            let name = ask.name();
+            assert_eq!(world.ask(ask.form(form)).await.outcome(), "200", "{form:?} {name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_signature_is_refused_whatever_the_acl_gives() {
+    let world = World::with_buckets().await;
+    world.put("write-bucket", "key", b"content", Default::default()).await;
+    for (header, expected) in [
+        (
+            "OSS alice-id:AAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+            "403 SignatureDoesNotMatch 0002-00000040",
+        ),
+        (
+            "OSS nobody-id:AAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+            "403 InvalidAccessKeyId 0002-00000902",
+        ),
+        (
+            "OSS gone-id:AAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+            "403 InvalidAccessKeyId 0002-00000902",
+        ),
+        ("OSS2 AccessKeyId:alice-id,Signature:AAAA", "400 NotImplemented"),
+        ("OSS alice-id", "400 InvalidArgument"),
+        ("Basic YTpi", "400 InvalidArgument"),
+    ] {
+        let ask = Ask::new("GET", "write-bucket/key")
+            .by(Nobody)
+            .header("date", "Tue, 14 Nov 2023 22:13:20 GMT");
+        let answer = world.ask(ask.header("authorization", header)).await;
+        assert_eq!(answer.refusal(), expected, "{header}");
+        if expected.contains("SignatureDoesNotMatch") {
+            assert_eq!(answer.detail("SignatureProvided"), "AAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+            assert_eq!(
+                answer.detail("StringToSign"),
+                "GET\n\n\nTue, 14 Nov 2023 22:13:20 GMT\n/write-bucket/key"
+            );
+            assert_eq!(answer.detail("OSSAccessKeyId"), "alice-id");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_disabled_key_is_no_key() {
+    let world = World::with_buckets().await;
+    let gone = world.catalog.access_key("alice-id").await.unwrap();
+    let gone = AccessKey { enabled: false, ..gone };
+    world.catalog.put_access_key(gone).await.unwrap();
+    let answer = world.ask(Ask::new("GET", "private-bucket?acl")).await;
+    assert_eq!(answer.refusal(), "403 InvalidAccessKeyId 0002-00000902");
+}
+
+#[tokio::test]
+async fn a_token_belongs_to_no_key() {
+    let world = World::with_buckets().await;
+    for form in [Form::V1Header, Form::V4Header] {
+        let ask = Ask::new("GET", "private-bucket?acl")
+            .header("x-oss-security-token", "token")
+            .form(form);
+        assert_eq!(world.ask(ask).await.refusal(), "403 InvalidSecurityToken");
+    }
+    let ask = Ask::new("GET", "private-bucket?acl")
+        .query("security-token", "token")
+        .form(Form::V1Url);
+    assert_eq!(world.ask(ask).await.refusal(), "403 InvalidSecurityToken");
+}
+
+#[tokio::test]
+async fn a_request_is_good_for_its_time_only() {
+    let world = World::with_buckets().await;
+    for (form, seconds, expected) in [
+        (Form::V1Header, 900, "200"),
+        (Form::V1Header, 901, "403 RequestTimeTooSkewed"),
+        (Form::V4Header, 900, "200"),
+        (Form::V4Header, 901, "403 RequestTimeTooSkewed"),
+        (Form::V1Url, 600, "200"),
+        (Form::V1Url, 601, "403 AccessDenied 0003-00000001"),
+        (Form::V4Url, 600, "200"),
+        (Form::V4Url, 601, "403 AccessDenied 0003-00000001"),
+    ] {
+        let signed = world.signed(Ask::new("GET", "private-bucket?acl").form(form));
+        world.clock.advance(Duration::from_secs(seconds));
+        assert_eq!(
+            world.ask_signed(signed).await.outcome(),
+            expected,
+            "{form:?} after {seconds} s"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_claim_in_header_and_url_is_refused() {
+    let world = World::with_buckets().await;
+    let ask = Ask::new("GET", "private-bucket?acl").query("OSSAccessKeyId", "alice-id");
+    assert_eq!(world.ask(ask).await.refusal(), "400 InvalidArgument");
+    let half = Ask::new("GET", "private-bucket?acl")
+        .by(Nobody)
+        .query("OSSAccessKeyId", "alice-id");
+    assert_eq!(world.ask(half).await.refusal(), "403 AccessDenied 0003-00000001");
+}
+
+#[tokio::test]
+async fn nothing_of_a_body_is_read_before_the_request_is_allowed() {
+    let world = World::with_buckets().await;
+    for ask in [
+        Ask::new("PUT", "private-bucket/key").by(Bob),
+        Ask::new("PUT", "private-bucket/key").by(Nobody),
+        Ask::new("PUT", "private-bucket/channel?live").by(Bob),
+        Ask::new("PUT", "missing-bucket/key"),
+        Ask::new("PUT", "new-bucket").by(Nobody),
+    ] {
+        let unread = futures_util::stream::poll_fn(|_| -> std::task::Poll<Option<Result<&[u8], std::io::Error>>> {
+            panic!("the body is read")
+        });
+        let answer = world.ask(ask.chunked(axum::body::Body::from_stream(unread))).await;
+        assert!(matches!(answer.status, 403 | 404));
+    }
+}

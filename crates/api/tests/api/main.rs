@@ -1,0 +1,11 @@
+//! The service as its clients see it: requests in, whole answers out, over stores in memory and a hand-turned clock.
+
+mod access;
+mod authentication;
+mod bounds;
+mod buckets;
+mod channels;
+mod objects;
+mod reading;
+mod vod;
+mod world;
