@@ -30,14 +30,14 @@ mod local {
     alluvium_store::object_store_conformance!(|| subject(|folder| local_store(folder, LocalStoreConfig::default())));
 }
 
-/// The least of everything, and nothing inline.
+/// One thread of each kind, hardly a queue, and nothing inline.
 mod local_narrow {
     use super::*;
     const NARROW: LocalStoreConfig = LocalStoreConfig {
         inline_bytes_max: 0,
         reads_max: 1,
         writes_max: 1,
-        queue_length_max: 1,
+        queue_length_max: 8,
     };
     alluvium_store::object_store_conformance!(|| subject(|folder| local_store(folder, NARROW)));
 }

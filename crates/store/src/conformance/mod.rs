@@ -3,7 +3,10 @@
 //!
 //! A promise that is not kept is a panic that tells the difference. Each promise expects a store without objects.
 
+mod condition;
+mod copy;
 mod list;
+mod name;
 mod read;
 mod write;
 
@@ -12,7 +15,10 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 use alluvium_oss::{Acl, BucketName, ObjectAcl, ObjectKey, UnixTime};
 use bytes::Bytes;
 
+pub use condition::*;
+pub use copy::*;
 pub use list::*;
+pub use name::*;
 pub use read::*;
 pub use write::*;
 

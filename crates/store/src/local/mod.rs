@@ -37,6 +37,7 @@
 mod blobs;
 mod body;
 mod index;
+mod inner;
 mod readers;
 mod store;
 mod sweeper;

@@ -1,31 +1,24 @@
 use std::{
     fs::{self, File, TryLockError},
-    io,
     path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-        mpsc::sync_channel,
-    },
-    thread::{self, JoinHandle},
+    sync::{Arc, atomic::AtomicBool, mpsc::sync_channel},
+    thread,
 };
 
 use alluvium_oss::{BucketName, ObjectAcl, ObjectKey};
 use async_trait::async_trait;
-use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use rusqlite::Connection;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use super::{
-    blobs::{BlobId, Blobs, Staged},
-    body::{self, Blob},
-    failed,
-    index::{self, Place},
+    blobs::{BlobId, Blobs},
+    body, failed, index,
+    inner::{Inner, Source},
     readers::{Readers, Threads},
     sweeper::Sweeper,
     sync_folder,
-    writer::{Change, Command, Content, Writer},
+    writer::{Change, Content, Writer},
 };
 use crate::{
     Body, Capabilities, Copy, Error, ListPage, ListQuery, Object, ObjectInfo, ObjectStore, Put, RangeRequest, crc64,
@@ -65,29 +58,13 @@ impl Default for LocalStoreConfig {
     }
 }
 
-#[derive(Debug)]
-struct Inner {
-    config: LocalStoreConfig,
-    blobs: Arc<Blobs>,
-    readers: Arc<Readers>,
-    reads: Arc<Threads>,
-    writes: Threads,
-    /// Once the kernel has failed to write a file back, its success at a second try proves nothing:
-    /// from then on callers' files are copied, and the copies' bytes verified, instead of being adopted.
-    distrust_files: AtomicBool,
-    /// `None` while being dropped.
-    writer: Option<mpsc::Sender<Command>>,
-    threads: Vec<JoinHandle<()>>,
-    /// Locked as long as it is open; the last to be dropped.
-    _lock: File,
-}
-
 impl LocalStore {
     /// Opens the store in `folder`, or makes one there. Blocks for some milliseconds.
     ///
     /// # Errors
     /// [`Error::Unavailable`] with the path and the reason: it cannot be written, another process has it open, its index is not readable.
     pub fn open(folder: &Path, config: LocalStoreConfig) -> Result<Self, Error> {
+        let is_new = !folder.exists();
         let blobs_folder = folder.join("blobs");
         fs::create_dir_all(&blobs_folder).map_err(failed("create", &blobs_folder))?;
         let lock = lock(&folder.join("lock"))?;
@@ -95,7 +72,7 @@ impl LocalStore {
         let index_failed = |error: rusqlite::Error| Error::unavailable("open", index.display(), error);
         let connection = index::open_writer(&index).map_err(index_failed)?;
         sync_folder(folder)?;
-        if let Some(parent) = folder.canonicalize().map_err(failed("find", folder))?.parent() {
+        if is_new && let Some(parent) = folder.canonicalize().map_err(failed("find", folder))?.parent() {
             sync_folder(parent)?;
         }
 
@@ -176,7 +153,9 @@ impl LocalStore {
     }
 
     pub(super) fn distrust_files(&self) {
-        self.inner.distrust_files.store(true, Ordering::Relaxed);
+        self.inner
+            .distrust_files
+            .store(true, std::sync::atomic::Ordering::Relaxed);
     }
 }
 
@@ -281,240 +260,6 @@ impl ObjectStore for LocalStore {
             conditional_put: true,
         }
     }
-}
-
-/// An object's bytes, ready to be read.
-enum Source {
-    Inline(Bytes),
-    Blob(BlobId, Blob),
-}
-
-impl Inner {
-    /// Hands a change to the writer and waits until it is durable.
-    async fn change(&self, change: Change) -> Result<(), Error> {
-        let (reply, outcome) = oneshot::channel();
-        let sent = self.writer().send(Command { change, reply }).await;
-        sent.map_err(|_| writer_gone())?;
-        outcome.await.map_err(|_| writer_gone())?
-    }
-
-    /// As [`change`](Self::change), on a thread that may block.
-    fn change_blocking(&self, change: Change) -> Result<(), Error> {
-        let (reply, outcome) = oneshot::channel();
-        self.writer()
-            .blocking_send(Command { change, reply })
-            .map_err(|_| writer_gone())?;
-        outcome.blocking_recv().map_err(|_| writer_gone())?
-    }
-
-    /// A put that has to read or write a file.
-    fn put(&self, bucket: BucketName, info: ObjectInfo, put: Put) -> Result<(), Error> {
-        let content = match &put.body {
-            Body::Bytes(bytes) => {
-                put.verify(bytes.len() as u64, crc64(bytes))?;
-                let staged = self.blobs.stage()?;
-                staged.write(bytes)?;
-                Content::Blob(staged)
-            }
-            Body::File(path) => {
-                let length = fs::metadata(path).map_err(failed("read", path))?.len();
-                put.verify_length(length)?;
-                if length <= self.config.inline_bytes_max as u64 {
-                    let bytes = fs::read(path).map_err(failed("read", path))?;
-                    put.verify(bytes.len() as u64, crc64(&bytes))?;
-                    Content::Inline(bytes.into())
-                } else {
-                    Content::Blob(self.take_over(path, &put)?)
-                }
-            }
-        };
-        self.change_blocking(Change::Put {
-            bucket,
-            info,
-            content,
-            condition: put.condition,
-        })?;
-        if let Body::File(path) = &put.body
-            && let Err(error) = fs::remove_file(path)
-        {
-            tracing::warn!(path = %path.display(), %error, "a stored file's first name stays");
-        }
-        Ok(())
-    }
-
-    /// Makes a caller's file into a durable blob, without reading it where that can be.
-    fn take_over(&self, path: &Path, put: &Put) -> Result<Staged, Error> {
-        let staged = self.blobs.stage()?;
-        if self.adopt(path, &staged)? {
-            return Ok(staged);
-        }
-        let mut source = File::open(path).map_err(failed("read", path))?;
-        let (length, crc64) = staged.copy(&mut source, path)?;
-        put.verify(length, crc64)?;
-        Ok(staged)
-    }
-
-    /// Whether the file itself has become the blob, and durable; if not, the blob does not exist.
-    fn adopt(&self, path: &Path, staged: &Staged) -> Result<bool, Error> {
-        let is_link = || fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink());
-        // A link fails across file systems, and where the file system knows none.
-        if self.distrust_files.load(Ordering::Relaxed) || is_link() || staged.link(path).is_err() {
-            return Ok(false);
-        }
-        match File::open(path).and_then(|file| file.sync_data()) {
-            Ok(()) => Ok(true),
-            Err(error) => {
-                tracing::error!(path = %path.display(), %error, "a file could not be made durable; from now on files are copied");
-                self.distrust_files.store(true, Ordering::Relaxed);
-                staged.clear()?;
-                Ok(false)
-            }
-        }
-    }
-
-    fn copy(
-        &self,
-        from: (BucketName, ObjectKey),
-        to: (BucketName, ObjectKey),
-        copy: Copy,
-    ) -> Result<ObjectInfo, Error> {
-        let (source, content) = self.open(&from.0, &from.1)?;
-        let content = match content {
-            Source::Inline(bytes) => Content::Inline(bytes),
-            Source::Blob(id, mut blob) => {
-                let staged = self.blobs.stage()?;
-                let path = self.blobs.path(id);
-                // A second name for the same bytes, which never change; without links, or when the first name has gone by now, a copy.
-                if staged.link(&path).is_err() && staged.copy(&mut blob.file, &path)? != (source.length, source.crc64) {
-                    return Err(Error::damaged(
-                        &from.0,
-                        &from.1,
-                        "its blob does not have the recorded CRC-64",
-                    ));
-                }
-                Content::Blob(staged)
-            }
-        };
-        let attributes = copy.attributes.unwrap_or(source.attributes);
-        let info = ObjectInfo {
-            key: to.1,
-            modified: copy.at,
-            attributes,
-            ..source
-        };
-        self.change_blocking(Change::Put {
-            bucket: to.0,
-            info: info.clone(),
-            content,
-            condition: copy.condition,
-        })?;
-        Ok(info)
-    }
-
-    fn head(&self, bucket: &BucketName, key: &ObjectKey) -> Result<ObjectInfo, Error> {
-        self.find(bucket, key, index::find_facts, |info, place| match place {
-            Place::Inline(length) => same_length(bucket, info, length),
-            Place::Blob(id) => match fs::metadata(self.blobs.path(id)) {
-                Ok(found) => same_length(bucket, info, found.len()),
-                Err(error) => Err(Missing::of(id, error, &self.blobs)),
-            },
-        })
-        .map(|(info, ())| info)
-    }
-
-    /// An object's facts and its bytes, in such a way that nothing can take them away any more.
-    fn open(&self, bucket: &BucketName, key: &ObjectKey) -> Result<(ObjectInfo, Source), Error> {
-        self.find(bucket, key, index::find, |info, place| match place {
-            Place::Inline(bytes) => {
-                same_length(bucket, info, bytes.len() as u64)?;
-                Ok(Source::Inline(bytes.into()))
-            }
-            Place::Blob(id) => {
-                let opened = File::open(self.blobs.path(id)).and_then(|file| Ok((file.metadata()?.len(), file)));
-                let (length, file) = opened.map_err(|error| Missing::of(id, error, &self.blobs))?;
-                same_length(bucket, info, length)?;
-                Ok(Source::Blob(
-                    id,
-                    Blob {
-                        file,
-                        bucket: bucket.clone(),
-                        key: key.clone(),
-                    },
-                ))
-            }
-        })
-    }
-
-    /// Looks a row up and goes to its bytes; when they are gone, looks again: most likely they were replaced meanwhile.
-    fn find<C, T>(
-        &self,
-        bucket: &BucketName,
-        key: &ObjectKey,
-        find: impl Fn(&Connection, &BucketName, &ObjectKey) -> rusqlite::Result<Option<(ObjectInfo, Place<C>)>>,
-        fetch: impl Fn(&ObjectInfo, Place<C>) -> Result<T, Missing>,
-    ) -> Result<(ObjectInfo, T), Error> {
-        let mut missing = None;
-        // Each further round means that a write has become durable since the one before.
-        loop {
-            let row = self.readers.with(|connection| find(connection, bucket, key))?;
-            let (info, place) = row.ok_or_else(|| Error::not_found(bucket, key))?;
-            match fetch(&info, place) {
-                Ok(value) => return Ok((info, value)),
-                Err(Missing::Failed(error)) => return Err(error),
-                Err(Missing::Blob(id)) if missing == Some(id) => {
-                    return Err(Error::damaged(
-                        bucket,
-                        key,
-                        format_args!("its blob {} does not exist", self.blobs.path(id).display()),
-                    ));
-                }
-                Err(Missing::Blob(id)) => missing = Some(id),
-            }
-        }
-    }
-
-    fn writer(&self) -> &mpsc::Sender<Command> {
-        self.writer.as_ref().expect("it is taken only by drop")
-    }
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        self.writer = None;
-        for thread in self.threads.drain(..) {
-            if thread.join().is_err() {
-                tracing::error!("a thread of the store had panicked");
-            }
-        }
-    }
-}
-
-/// Why an object's bytes could not be reached.
-enum Missing {
-    /// There is no such blob: it was replaced since its row was read, or it is lost.
-    Blob(BlobId),
-    Failed(Error),
-}
-
-impl Missing {
-    fn of(id: BlobId, error: io::Error, blobs: &Blobs) -> Self {
-        match error.kind() {
-            io::ErrorKind::NotFound => Self::Blob(id),
-            _ => Self::Failed(failed("read", &blobs.path(id))(error)),
-        }
-    }
-}
-
-fn same_length(bucket: &BucketName, info: &ObjectInfo, found: u64) -> Result<(), Missing> {
-    if found == info.length {
-        return Ok(());
-    }
-    let reason = format_args!("{found} bytes are stored, not {}", info.length).to_string();
-    Err(Missing::Failed(Error::damaged(bucket, &info.key, reason)))
-}
-
-fn writer_gone() -> Error {
-    Error::unavailable("write", "the index", "its writer has ended")
 }
 
 /// Removes blobs that a process left without a row; returns up to where no such blob remains.

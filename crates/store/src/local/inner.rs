@@ -1,0 +1,278 @@
+use std::{
+    fs::{self, File},
+    io,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+};
+
+use alluvium_oss::{BucketName, ObjectKey};
+use bytes::Bytes;
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    blobs::{BlobId, Blobs, Staged},
+    body::Blob,
+    failed,
+    index::{self, Place},
+    readers::{Readers, Threads},
+    store::LocalStoreConfig,
+    writer::{Change, Command, Content},
+};
+use crate::{Body, Copy, Error, ObjectInfo, Put, crc64};
+
+/// What the store's calls share, and the threads that outlive each of them.
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub(super) config: LocalStoreConfig,
+    pub(super) blobs: Arc<Blobs>,
+    pub(super) readers: Arc<Readers>,
+    pub(super) reads: Arc<Threads>,
+    pub(super) writes: Threads,
+    /// Once the kernel has failed to write a file back, its success at a second try proves nothing:
+    /// from then on callers' files are copied, and the copies' bytes verified, instead of being adopted.
+    pub(super) distrust_files: AtomicBool,
+    /// `None` while being dropped.
+    pub(super) writer: Option<mpsc::Sender<Command>>,
+    pub(super) threads: Vec<JoinHandle<()>>,
+    /// Locked as long as it is open, which is until the threads have ended.
+    pub(super) _lock: File,
+}
+
+impl Inner {
+    /// Hands a change to the writer and waits until it is durable.
+    pub(super) async fn change(&self, change: Change) -> Result<(), Error> {
+        let (reply, outcome) = oneshot::channel();
+        let sent = self.writer().send(Command { change, reply }).await;
+        sent.map_err(|_| writer_gone())?;
+        outcome.await.map_err(|_| writer_gone())?
+    }
+
+    /// As [`change`](Self::change), on a thread that may block.
+    fn change_blocking(&self, change: Change) -> Result<(), Error> {
+        let (reply, outcome) = oneshot::channel();
+        self.writer()
+            .blocking_send(Command { change, reply })
+            .map_err(|_| writer_gone())?;
+        outcome.blocking_recv().map_err(|_| writer_gone())?
+    }
+
+    /// A put that has to read or write a file.
+    pub(super) fn put(&self, bucket: BucketName, info: ObjectInfo, put: Put) -> Result<(), Error> {
+        let content = match &put.body {
+            Body::Bytes(bytes) => {
+                put.verify(bytes.len() as u64, crc64(bytes))?;
+                let staged = self.blobs.stage()?;
+                staged.write(bytes)?;
+                Content::Blob(staged)
+            }
+            Body::File(path) => {
+                let length = fs::metadata(path).map_err(failed("read", path))?.len();
+                put.verify_length(length)?;
+                if length <= self.config.inline_bytes_max as u64 {
+                    let bytes = fs::read(path).map_err(failed("read", path))?;
+                    put.verify(bytes.len() as u64, crc64(&bytes))?;
+                    Content::Inline(bytes.into())
+                } else {
+                    Content::Blob(self.take_over(path, &put)?)
+                }
+            }
+        };
+        self.change_blocking(Change::Put {
+            bucket,
+            info,
+            content,
+            condition: put.condition,
+        })?;
+        if let Body::File(path) = &put.body
+            && let Err(error) = fs::remove_file(path)
+        {
+            tracing::warn!(path = %path.display(), %error, "a stored file's first name stays");
+        }
+        Ok(())
+    }
+
+    /// Makes a caller's file into a durable blob, without reading it where that can be.
+    fn take_over(&self, path: &Path, put: &Put) -> Result<Staged, Error> {
+        let staged = self.blobs.stage()?;
+        if self.adopt(path, &staged)? {
+            return Ok(staged);
+        }
+        let mut source = File::open(path).map_err(failed("read", path))?;
+        let (length, crc64) = staged.copy(&mut source, path)?;
+        put.verify(length, crc64)?;
+        Ok(staged)
+    }
+
+    /// Whether the file itself has become the blob, and durable; if not, the blob does not exist.
+    fn adopt(&self, path: &Path, staged: &Staged) -> Result<bool, Error> {
+        let is_link = || fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink());
+        // A link fails across file systems, and where the file system knows none.
+        if self.distrust_files.load(Ordering::Relaxed) || is_link() || staged.link(path).is_err() {
+            return Ok(false);
+        }
+        match File::open(path).and_then(|file| file.sync_data()) {
+            Ok(()) => Ok(true),
+            Err(error) => {
+                tracing::error!(path = %path.display(), %error, "a file could not be made durable; from now on files are copied");
+                self.distrust_files.store(true, Ordering::Relaxed);
+                staged.clear()?;
+                Ok(false)
+            }
+        }
+    }
+
+    pub(super) fn copy(
+        &self,
+        from: (BucketName, ObjectKey),
+        to: (BucketName, ObjectKey),
+        copy: Copy,
+    ) -> Result<ObjectInfo, Error> {
+        let (source, content) = self.open(&from.0, &from.1)?;
+        let content = match content {
+            Source::Inline(bytes) => Content::Inline(bytes),
+            Source::Blob(id, mut blob) => {
+                let staged = self.blobs.stage()?;
+                let path = self.blobs.path(id);
+                // A second name for the same bytes, which never change; without links, or when the first name has gone by now, a copy.
+                if staged.link(&path).is_err() && staged.copy(&mut blob.file, &path)? != (source.length, source.crc64) {
+                    return Err(Error::damaged(
+                        &from.0,
+                        &from.1,
+                        "its blob does not have the recorded CRC-64",
+                    ));
+                }
+                Content::Blob(staged)
+            }
+        };
+        let attributes = copy.attributes.unwrap_or(source.attributes);
+        let info = ObjectInfo {
+            key: to.1,
+            modified: copy.at,
+            attributes,
+            ..source
+        };
+        self.change_blocking(Change::Put {
+            bucket: to.0,
+            info: info.clone(),
+            content,
+            condition: copy.condition,
+        })?;
+        Ok(info)
+    }
+
+    pub(super) fn head(&self, bucket: &BucketName, key: &ObjectKey) -> Result<ObjectInfo, Error> {
+        self.find(bucket, key, index::find_facts, |info, place| match place {
+            Place::Inline(length) => same_length(bucket, info, length),
+            Place::Blob(id) => match fs::metadata(self.blobs.path(id)) {
+                Ok(found) => same_length(bucket, info, found.len()),
+                Err(error) => Err(Missing::of(id, error, &self.blobs)),
+            },
+        })
+        .map(|(info, ())| info)
+    }
+
+    /// An object's facts and its bytes, in such a way that nothing can take them away any more.
+    pub(super) fn open(&self, bucket: &BucketName, key: &ObjectKey) -> Result<(ObjectInfo, Source), Error> {
+        self.find(bucket, key, index::find, |info, place| match place {
+            Place::Inline(bytes) => {
+                same_length(bucket, info, bytes.len() as u64)?;
+                Ok(Source::Inline(bytes.into()))
+            }
+            Place::Blob(id) => {
+                let opened = File::open(self.blobs.path(id)).and_then(|file| Ok((file.metadata()?.len(), file)));
+                let (length, file) = opened.map_err(|error| Missing::of(id, error, &self.blobs))?;
+                same_length(bucket, info, length)?;
+                Ok(Source::Blob(
+                    id,
+                    Blob {
+                        file,
+                        bucket: bucket.clone(),
+                        key: key.clone(),
+                    },
+                ))
+            }
+        })
+    }
+
+    /// Looks a row up and goes to its bytes; when they are gone, looks again: most likely they were replaced meanwhile.
+    fn find<C, T>(
+        &self,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        find: impl Fn(&Connection, &BucketName, &ObjectKey) -> rusqlite::Result<Option<(ObjectInfo, Place<C>)>>,
+        fetch: impl Fn(&ObjectInfo, Place<C>) -> Result<T, Missing>,
+    ) -> Result<(ObjectInfo, T), Error> {
+        let mut missing = None;
+        // Each further round means that a write has become durable since the one before.
+        loop {
+            let row = self.readers.with(|connection| find(connection, bucket, key))?;
+            let (info, place) = row.ok_or_else(|| Error::not_found(bucket, key))?;
+            match fetch(&info, place) {
+                Ok(value) => return Ok((info, value)),
+                Err(Missing::Failed(error)) => return Err(error),
+                Err(Missing::Blob(id)) if missing == Some(id) => {
+                    return Err(Error::damaged(
+                        bucket,
+                        key,
+                        format_args!("its blob {} does not exist", self.blobs.path(id).display()),
+                    ));
+                }
+                Err(Missing::Blob(id)) => missing = Some(id),
+            }
+        }
+    }
+
+    pub(super) fn writer(&self) -> &mpsc::Sender<Command> {
+        self.writer.as_ref().expect("it is taken only by drop")
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.writer = None;
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the store had panicked");
+            }
+        }
+    }
+}
+
+/// An object's bytes, ready to be read.
+pub(super) enum Source {
+    Inline(Bytes),
+    Blob(BlobId, Blob),
+}
+
+/// Why an object's bytes could not be reached.
+enum Missing {
+    /// There is no such blob: it was replaced since its row was read, or it is lost.
+    Blob(BlobId),
+    Failed(Error),
+}
+
+impl Missing {
+    fn of(id: BlobId, error: io::Error, blobs: &Blobs) -> Self {
+        match error.kind() {
+            io::ErrorKind::NotFound => Self::Blob(id),
+            _ => Self::Failed(failed("read", &blobs.path(id))(error)),
+        }
+    }
+}
+
+fn same_length(bucket: &BucketName, info: &ObjectInfo, found: u64) -> Result<(), Missing> {
+    if found == info.length {
+        return Ok(());
+    }
+    let reason = format_args!("{found} bytes are stored, not {}", info.length).to_string();
+    Err(Missing::Failed(Error::damaged(bucket, &info.key, reason)))
+}
+
+fn writer_gone() -> Error {
+    Error::unavailable("write", "the index", "its writer has ended")
+}
