@@ -6,7 +6,7 @@ use alluvium_store::{FaultyStore, LocalStore, LocalStoreConfig, MemoryStore, Obj
 use tempfile::TempDir;
 
 fn subject(store: impl FnOnce(&TempDir) -> Arc<dyn ObjectStore>) -> (Subject, TempDir) {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a folder can be made");
     (
         Subject {
             store: store(&folder),
@@ -17,7 +17,7 @@ fn subject(store: impl FnOnce(&TempDir) -> Arc<dyn ObjectStore>) -> (Subject, Te
 }
 
 fn local_store(folder: &TempDir, config: LocalStoreConfig) -> Arc<dyn ObjectStore> {
-    Arc::new(LocalStore::open(&folder.path().join("store"), config).unwrap())
+    Arc::new(LocalStore::open(&folder.path().join("store"), config).expect("it can be opened"))
 }
 
 mod memory {

@@ -12,11 +12,11 @@ use alluvium_store::{
 const BYTES: &[u8] = b"0123456789";
 
 fn bucket() -> BucketName {
-    BucketName::parse("bucket").unwrap()
+    BucketName::parse("bucket").expect("a valid name")
 }
 
 fn key(text: &str) -> ObjectKey {
-    ObjectKey::parse(text).unwrap()
+    ObjectKey::parse(text).expect("a valid key")
 }
 
 fn put() -> Put {

@@ -84,7 +84,7 @@ impl Inner {
         };
         self.change_blocking(Change::Put {
             bucket,
-            info,
+            info: info.into(),
             content,
             condition: put.condition,
         })?;
@@ -158,7 +158,7 @@ impl Inner {
         };
         self.change_blocking(Change::Put {
             bucket: to.0,
-            info: info.clone(),
+            info: info.clone().into(),
             content,
             condition: copy.condition,
         })?;

@@ -171,7 +171,7 @@ impl ObjectStore for LocalStore {
                 self.inner
                     .change(Change::Put {
                         bucket,
-                        info: info.clone(),
+                        info: info.clone().into(),
                         content,
                         condition: put.condition,
                     })

@@ -25,7 +25,7 @@ pub(super) struct Command {
 pub(super) enum Change {
     Put {
         bucket: BucketName,
-        info: ObjectInfo,
+        info: Box<ObjectInfo>,
         content: Content,
         condition: Condition,
     },
@@ -384,7 +384,7 @@ mod tests {
         };
         Change::Put {
             bucket: bucket(),
-            info,
+            info: info.into(),
             content,
             condition: Condition::Absent,
         }
