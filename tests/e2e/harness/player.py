@@ -32,6 +32,11 @@ def probe(source, *options, env=None):
     return json.loads(process.output(command, env=env))
 
 
+def duration_s(source):
+    """How long a file lasts, as ffprobe says."""
+    return float(probe(source, "-show_format")["format"]["duration"])
+
+
 def streams(source, env=None):
     """The tracks by kind, as ffprobe describes them."""
     return {stream["codec_type"]: stream for stream in probe(source, "-show_streams", env=env)["streams"]}
