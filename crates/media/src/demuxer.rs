@@ -114,7 +114,9 @@ impl Demuxer {
     ///
     /// `timestamp_ms` is RTMP's clock, which wraps.
     pub fn receive(&mut self, kind: Kind, timestamp_ms: u32, payload: &[u8], each: &mut dyn FnMut(Item<'_>)) {
-        if let Some(coded) = self.read(kind, payload, each) {
+        if self.waits_unread(kind, payload) {
+            self.keep(kind, timestamp_ms, payload, each);
+        } else if let Some(coded) = self.read(kind, payload, each) {
             self.sort(kind, timestamp_ms, payload, coded, each);
         }
     }
@@ -211,7 +213,10 @@ impl Demuxer {
             self.flush(Kind::Video, each);
         }
         match self.pictures.configure(record) {
-            Ok(true) => self.tracks_changed(each),
+            Ok(true) => {
+                self.tracks_changed(each);
+                self.release_when_due(each);
+            }
             Ok(false) => {}
             Err(error) => each(Item::Fault(error.into())),
         }
@@ -229,6 +234,7 @@ impl Demuxer {
         }
         self.tracks.audio = Some(config.into());
         self.tracks_changed(each);
+        self.release_when_due(each);
     }
 
     /// Takes the configuration of ADTS inside FLV, where no other has come or it names another core.
@@ -246,12 +252,12 @@ impl Demuxer {
         }
     }
 
-    /// Reads a picture; its parameter sets may change the track.
+    /// Reads a picture; its parameter sets may change the track. Nothing is released here: that would read others.
     fn read_picture(&mut self, data: &[u8], keyframe: bool, each: Each<'_>) -> Option<Picture> {
-        match self
+        let read = self
             .pictures
-            .read(data, keyframe, &mut |fault| each(Item::Fault(fault)))
-        {
+            .read(data, keyframe, &mut |fault| each(Item::Fault(fault)));
+        match read {
             Ok((picture, changed)) => {
                 if changed {
                     self.tracks_changed(each);
@@ -267,18 +273,32 @@ impl Demuxer {
 
     fn tracks_changed(&mut self, each: Each<'_>) {
         self.tracks.video = self.pictures.track().cloned();
-        match self.stage {
-            Stage::Holding(_) => self.release_when_due(each),
-            Stage::Running => each(Item::Tracks(&self.tracks)),
+        if let Stage::Running = self.stage {
+            each(Item::Tracks(&self.tracks));
         }
+    }
+
+    /// Whether a picture waits for tracks other than its own: its parameter sets are not for those that wait before it.
+    fn waits_unread(&self, kind: Kind, payload: &[u8]) -> bool {
+        let is_frame = || VideoTag::parse(payload).is_some_and(|tag| matches!(tag.packet, VideoPacket::Frame { .. }));
+        matches!(self.stage, Stage::Holding(_)) && kind == Kind::Video && self.tracks.video.is_some() && is_frame()
+    }
+
+    /// Lets a message wait for the tracks; false when nothing waits any longer.
+    fn keep(&mut self, kind: Kind, timestamp_ms: u32, payload: &[u8], each: Each<'_>) -> bool {
+        let Stage::Holding(held) = &mut self.stage else {
+            return false;
+        };
+        held.push(kind, timestamp_ms, payload);
+        self.put_back(kind);
+        self.release_when_due(each);
+        true
     }
 
     /// Keeps a message or hands out what it holds. `coded` has just been read from `payload`.
     fn sort(&mut self, kind: Kind, timestamp_ms: u32, payload: &[u8], coded: Coded<'_>, each: Each<'_>) {
-        if let Stage::Holding(held) = &mut self.stage {
-            held.push(kind, timestamp_ms, payload);
-            self.put_back(kind);
-            return self.release_when_due(each);
+        if self.keep(kind, timestamp_ms, payload, each) {
+            return;
         }
         match self.timeline.arrive(kind, timestamp_ms) {
             Arrival::Place { ms, behind } => {

@@ -7,7 +7,8 @@ pub struct Limits {
     pub hold_announced_ms: u32,
     /// The same when nothing is known of the other track. Encoders send both configurations before any frame.
     pub hold_unknown_ms: u32,
-    /// Bytes kept by either wait, and by each track while it waits for a doubtful timestamp to be confirmed.
+    /// Bytes kept by that wait, and by each track while a doubtful timestamp waits to be confirmed; exceeded by one
+    /// message at most.
     pub held_bytes: usize,
     /// NAL units in one picture. Encoders send at most 48 slices and a handful of SEI; beyond this the peer is hostile.
     pub nal_units: usize,
@@ -15,7 +16,8 @@ pub struct Limits {
     pub parameter_set_bytes: usize,
     /// Sequence and picture parameter sets kept, each. H.264 would allow 32 and 256; encoders use one to three.
     pub parameter_sets: usize,
-    /// NAL units of one picture's SEI that are looked into for a recovery point are read up to this many bytes.
+    /// Bytes of an SEI unit which are searched for a recovery point. Encoders put it first; captions and user data
+    /// behind it can be long.
     pub sei_bytes: usize,
 }
 

@@ -27,6 +27,14 @@ pub enum Error {
     /// `configurationVersion` is not 1.
     #[error("AVCDecoderConfigurationRecord version {0}")]
     Version(u8),
+    /// A sequence header longer than all parameter sets within the limits.
+    #[error("a sequence header of {length} bytes, more than {limit}")]
+    SequenceHeaderLength {
+        /// Its length.
+        length: usize,
+        /// The limit.
+        limit: usize,
+    },
     /// A parameter set longer than [`Limits::parameter_set_bytes`](crate::Limits::parameter_set_bytes).
     #[error("a parameter set of {length} bytes, more than {limit}")]
     ParameterSetLength {

@@ -57,6 +57,11 @@ impl PictureReader {
         if self.knows(record) {
             return Ok(false);
         }
+        let limit = 2 * self.limits.parameter_sets * self.limits.parameter_set_bytes;
+        if record.len() > limit {
+            let length = record.len();
+            return Err(Error::SequenceHeaderLength { length, limit });
+        }
         self.record.clear();
         self.record.extend_from_slice(record);
         if begins_with_start_code(record) {
@@ -423,6 +428,40 @@ mod tests {
         ] {
             assert_eq!(reader.configure(record), Ok(changed));
             assert_eq!(reader.track().unwrap().generation, generation);
+        }
+    }
+
+    #[test]
+    fn refuses_a_longer_sequence_header_than_the_limit() {
+        let limit = 2 * 16 * 1_024;
+        let mut record = record(&unhex(HIGH_1080), &unhex(PPS));
+        record.resize(limit, 0);
+        let mut reader = PictureReader::new(&Limits::default());
+        assert_eq!(reader.configure(&record), Ok(true));
+        record.push(0);
+        let length = limit + 1;
+        assert_eq!(
+            reader.configure(&record),
+            Err(Error::SequenceHeaderLength { length, limit })
+        );
+    }
+
+    #[test]
+    fn a_recovery_point_is_searched_for_up_to_the_limit() {
+        // Four bytes of header and sizes, the user data, and four bytes of recovery point.
+        let limit = Limits::default().sei_bytes;
+        for (user_data, random_access) in [(limit - 4 - 4 - 4, true), (limit, false)] {
+            let sizes = [vec![0xFF; user_data / 255], vec![(user_data % 255) as u8]].concat();
+            let sei = [
+                &[0x06, 0x05][..],
+                &sizes,
+                &vec![0xAA; user_data],
+                &[0x06, 0x01, 0xC4, 0x80],
+            ]
+            .concat();
+            let data = coded(&[&sei, I_SLICE]);
+            let (picture, _) = configured().read(&data, false, &mut |fault| panic!("{fault}")).unwrap();
+            assert_eq!(picture.unwrap().random_access, random_access);
         }
     }
 

@@ -173,6 +173,30 @@ fn adts_without_a_sequence_header_is_configured_by_its_own() {
 }
 
 #[test]
+fn sets_that_come_during_the_wait_are_not_for_the_pictures_before_them() {
+    let mut demuxer = alluvium_media::Demuxer::new(Limits::default());
+    let mut seen = Vec::new();
+    let long = picture(0, 0, &[&IDR[..], &[1; 300]].concat());
+    let mut in_band = picture(40, 0, &unhex(SPS_360));
+    in_band.payload.extend_from_slice(&picture(0, 0, &IDR).payload[5..]);
+    for tag in [video_header(SPS, PPS), long] {
+        demuxer.receive(tag.kind, tag.timestamp_ms, &tag.payload, &mut collect(&mut seen));
+    }
+    demuxer.announce(Announced {
+        audio: Some(false),
+        video: None,
+    });
+    demuxer.receive(in_band.kind, 40, &in_band.payload, &mut collect(&mut seen));
+    assert_eq!(words(&seen), ["video only", "picture", "video only", "picture"]);
+    for (seen, sps) in [(&seen[1], SPS), (&seen[3], SPS_360)] {
+        let Seen::Picture { units, .. } = seen else {
+            panic!("{seen:?}")
+        };
+        assert_eq!(units[1..3], [unhex(sps), unhex(PPS)]);
+    }
+}
+
+#[test]
 fn foreign_audio_is_named_and_video_lives_on() {
     let speex = Tag {
         kind: Kind::Audio,
