@@ -30,10 +30,11 @@ use crate::{Attributes, ListPage, ListQuery, ObjectStore, Put, crc64, recorded_e
 /// The caller depends on tokio with its macros and its multi-threaded runtime.
 ///
 /// ```no_run
-/// # use std::sync::Arc;
-/// # use alluvium_store::{MemoryStore, conformance::Subject};
 /// mod memory {
-///     # use super::*;
+///     use std::sync::Arc;
+///
+///     use alluvium_store::{MemoryStore, conformance::Subject};
+///
 ///     fn subject() -> (Subject, ()) {
 ///         (Subject { store: Arc::new(MemoryStore::new()), scratch: std::env::temp_dir() }, ())
 ///     }
