@@ -29,5 +29,11 @@ pub fn router() -> Router {
 
 async fn page() -> impl IntoResponse {
     let security = "default-src 'none'; style-src 'unsafe-inline'";
-    ([(header::CACHE_CONTROL, CACHE_CONTROL), (header::CONTENT_SECURITY_POLICY, security)], Html(PAGE))
+    (
+        [
+            (header::CACHE_CONTROL, CACHE_CONTROL),
+            (header::CONTENT_SECURITY_POLICY, security),
+        ],
+        Html(PAGE),
+    )
 }

@@ -24,11 +24,17 @@ pub(crate) struct Refusal {
 
 impl Refusal {
     pub(crate) fn denied(reason: impl Into<String>) -> Self {
-        Self { code: StatusCode::PublishDenied, reason: reason.into() }
+        Self {
+            code: StatusCode::PublishDenied,
+            reason: reason.into(),
+        }
     }
 
     fn busy(reason: impl Into<String>) -> Self {
-        Self { code: StatusCode::PublishBadName, reason: reason.into() }
+        Self {
+            code: StatusCode::PublishBadName,
+            reason: reason.into(),
+        }
     }
 }
 
@@ -63,7 +69,11 @@ impl Ingest {
             at: self.clock.now(),
             busy_within: self.config.busy_within,
         };
-        let lease = self.catalog.open_session(open).await.map_err(|error| refusal("opening the channel", error))?;
+        let lease = self
+            .catalog
+            .open_session(open)
+            .await
+            .map_err(|error| refusal("opening the channel", error))?;
         Ok(Admitted { lease, running })
     }
 
@@ -88,10 +98,14 @@ impl Ingest {
             };
         };
         let unknown = || Refusal::denied("The access key of the publish URL is unknown or disabled.");
-        let key = self.catalog.access_key(&credentials.access_key_id).await.map_err(|error| match error {
-            catalog::Error::NotFound { .. } => unknown(),
-            error => refusal("looking up the access key", error),
-        })?;
+        let key = self
+            .catalog
+            .access_key(&credentials.access_key_id)
+            .await
+            .map_err(|error| match error {
+                catalog::Error::NotFound { .. } => unknown(),
+                error => refusal("looking up the access key", error),
+            })?;
         if !key.enabled {
             return Err(unknown());
         }
@@ -99,7 +113,10 @@ impl Ingest {
         if key.owner == bucket.owner || anyone {
             Ok(())
         } else {
-            Err(Refusal::denied(format!("The access key of the publish URL has no right to publish to {}.", bucket.name)))
+            Err(Refusal::denied(format!(
+                "The access key of the publish URL has no right to publish to {}.",
+                bucket.name
+            )))
         }
     }
 
@@ -113,21 +130,25 @@ impl Ingest {
             Ok(Err(busy)) => Err(busy_refusal(Some(busy.idle))),
             Err(_) => {
                 warn!(%bucket, %channel, "the session before this one does not end: its segments cannot be stored");
-                Err(Refusal::busy("The channel's last publish is still being stored; try again soon."))
+                Err(Refusal::busy(
+                    "The channel's last publish is still being stored; try again soon.",
+                ))
             }
         }
     }
 }
 
 fn busy_refusal(idle: Option<std::time::Duration>) -> Refusal {
-    let heard = idle.map_or(String::new(), |idle| format!(", last heard of {:.1} s ago", idle.as_secs_f64()));
+    let heard = idle.map_or(String::new(), |idle| {
+        format!(", last heard of {:.1} s ago", idle.as_secs_f64())
+    });
     Refusal::busy(format!("The channel is live: another publisher has it{heard}."))
 }
 
 fn refusal(doing: &'static str, error: catalog::Error) -> Refusal {
     match error {
         catalog::Error::NotFound { .. } => Refusal::denied("The live channel does not exist."),
-        catalog::Error::Disabled { .. } => Refusal::denied("The live channel is disabled by its owner."),
+        catalog::Error::Disabled => Refusal::denied("The live channel is disabled by its owner."),
         catalog::Error::Busy { idle, .. } => busy_refusal(Some(idle)),
         error => {
             error!(%error, doing, "a publish was refused because the catalog failed");

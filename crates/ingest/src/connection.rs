@@ -41,7 +41,11 @@ impl Ingest {
         let mut nonce = [0; 32];
         rand::rng().fill(&mut nonce);
         let publisher = Publisher {
-            wire: Wire { socket, connection: rtmp::Connection::new(self.config.limits.clone(), nonce), held: Vec::new() },
+            wire: Wire {
+                socket,
+                connection: rtmp::Connection::new(self.config.limits, nonce),
+                held: Vec::new(),
+            },
             ingest: self,
             peer,
             stop,
@@ -158,7 +162,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Publisher<S> {
             Err(error) => {
                 error!(%error, "a channel cannot be watched");
                 self.ingest.close(&lease).await;
-                self.wire.refuse(&Refusal::denied("The server cannot take the stream now; try again soon."));
+                self.wire.refuse(&Refusal::denied(
+                    "The server cannot take the stream now; try again soon.",
+                ));
                 return Err(Gone::Closed);
             }
         };
@@ -169,7 +175,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Publisher<S> {
         self.wire.connection.accept();
         let now = self.ingest.clock.now();
         let mut session = Session {
-            media: Media { stream: Stream::new(&lease, self.ingest.config.audio_only, now), running },
+            media: Media {
+                stream: Stream::new(&lease, self.ingest.config.audio_only, now),
+                running,
+            },
             recorder: Recorder::start(Arc::clone(&self.ingest), lease.clone()),
             lease,
             began: now,
@@ -188,7 +197,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Publisher<S> {
         let mut stopped = pin!(stop.cancelled());
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut read = match self.wire.take_held(|connection, input| session.media.take(connection, input, clock.now())) {
+        let mut read = match self
+            .wire
+            .take_held(|connection, input| session.media.take(connection, input, clock.now()))
+        {
             Ok(read) => read,
             Err(error) => return End::Gone(error.into()),
         };
@@ -213,10 +225,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Publisher<S> {
                         return end;
                     }
                 }
-                state = watch.changed() => match ended_by(&state, session.lease.epoch) {
-                    Some(end) => return end,
-                    None => {}
-                },
+                state = watch.changed() => {
+                    if let Some(end) = ended_by(&state, session.lease.epoch) {
+                        return end;
+                    }
+                }
                 () = &mut replaced => return End::Replaced,
                 () = &mut stopped => return End::Gone(Gone::Stopped),
                 () = session.recorder.ended() => return End::NotRecorded,
@@ -228,16 +241,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Publisher<S> {
     fn answer(&mut self, end: End, outcome: Outcome) -> Result<(), Gone> {
         let (code, reason) = match end {
             End::Unpublished => return Ok(()),
-            End::Gone(Gone::Stopped) => (StatusCode::Failed, "The server is stopping; what was sent is stored.".to_owned()),
+            End::Gone(Gone::Stopped) => (
+                StatusCode::Failed,
+                "The server is stopping; what was sent is stored.".to_owned(),
+            ),
             End::Gone(gone) => return Err(gone),
             End::Silent(limit) => (StatusCode::Failed, format!("No media came for {} s.", limit.as_secs())),
             End::NoMedia(refusal) => (refusal.code, refusal.reason),
-            End::Disabled => (StatusCode::PublishDenied, "The live channel was disabled by its owner.".to_owned()),
+            End::Disabled => (
+                StatusCode::PublishDenied,
+                "The live channel was disabled by its owner.".to_owned(),
+            ),
             End::Deleted => (StatusCode::PublishDenied, "The live channel was deleted.".to_owned()),
-            End::Replaced => (StatusCode::PublishBadName, "Another publisher has taken the channel over.".to_owned()),
+            End::Replaced => (
+                StatusCode::PublishBadName,
+                "Another publisher has taken the channel over.".to_owned(),
+            ),
             End::NotRecorded => match outcome {
                 Outcome::Failed(_, reason) => (StatusCode::Failed, format!("The stream cannot be stored: {reason}")),
-                _ => (StatusCode::PublishBadName, "Another publisher has taken the channel over.".to_owned()),
+                _ => (
+                    StatusCode::PublishBadName,
+                    "Another publisher has taken the channel over.".to_owned(),
+                ),
             },
         };
         self.wire.connection.end(code, &reason);
@@ -267,19 +292,36 @@ enum Taken {
 }
 
 impl Media {
-    fn take(&mut self, connection: &mut rtmp::Connection, mut input: &[u8], now: UnixTime) -> Result<Step<Taken>, rtmp::Error> {
+    fn take(
+        &mut self,
+        connection: &mut rtmp::Connection,
+        mut input: &[u8],
+        now: UnixTime,
+    ) -> Result<Step<Taken>, rtmp::Error> {
         while let Some(event) = connection.receive(&mut input)? {
             match event {
-                Event::Media { kind, timestamp_ms, payload } => {
+                Event::Media {
+                    kind,
+                    timestamp_ms,
+                    payload,
+                } => {
                     self.running.heard(now);
                     self.stream.receive(kind, timestamp_ms, payload, now);
                 }
                 Event::Metadata(metadata) => self.stream.announce(&metadata),
-                Event::Unpublish => return Ok(Step { value: Taken::Unpublished, rest: input.len() }),
+                Event::Unpublish => {
+                    return Ok(Step {
+                        value: Taken::Unpublished,
+                        rest: input.len(),
+                    });
+                }
                 event => note(&event),
             }
         }
-        Ok(Step { value: Taken::More, rest: 0 })
+        Ok(Step {
+            value: Taken::More,
+            rest: 0,
+        })
     }
 }
 
@@ -305,7 +347,11 @@ impl Session {
             return Some(End::Silent(config.silence_timeout));
         }
         self.media.stream.flush(now);
-        let activity = Activity { at: now, last_media, statistics: self.media.stream.meter().sample(now) };
+        let activity = Activity {
+            at: now,
+            last_media,
+            statistics: self.media.stream.meter().sample(now),
+        };
         match ingest.catalog.renew(&self.lease, activity).await {
             Ok(()) => None,
             Err(catalog::Error::Fenced { .. }) => Some(End::Replaced),
@@ -323,11 +369,21 @@ impl Session {
             return None;
         }
         if let Some(codec) = self.media.stream.foreign_video() {
-            return Some(Refusal::denied(format!("The video is {codec}; only H.264 can be recorded.")));
+            return Some(Refusal::denied(format!(
+                "The video is {codec}; only H.264 can be recorded."
+            )));
         }
-        let audio_alone = if received.audio { "; a stream of audio alone is not recorded" } else { "" };
-        (now.since(self.began) >= limit)
-            .then(|| Refusal::denied(format!("No H.264 video came within {} s{audio_alone}.", limit.as_secs())))
+        let audio_alone = if received.audio {
+            "; a stream of audio alone is not recorded"
+        } else {
+            ""
+        };
+        (now.since(self.began) >= limit).then(|| {
+            Refusal::denied(format!(
+                "No H.264 video came within {} s{audio_alone}.",
+                limit.as_secs()
+            ))
+        })
     }
 
     /// Ends the open segment, waits until all is listed, and closes the session.
@@ -372,7 +428,12 @@ struct Step<T> {
 fn advance(connection: &mut rtmp::Connection, mut input: &[u8]) -> Result<Step<Option<PublishRequest>>, rtmp::Error> {
     while let Some(event) = connection.receive(&mut input)? {
         match event {
-            Event::Publish(request) => return Ok(Step { value: Some(request), rest: input.len() }),
+            Event::Publish(request) => {
+                return Ok(Step {
+                    value: Some(request),
+                    rest: input.len(),
+                });
+            }
             event => note(&event),
         }
     }
@@ -401,7 +462,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         &mut self,
         mut take: impl FnMut(&mut rtmp::Connection, &[u8]) -> Result<Step<T>, rtmp::Error>,
     ) -> Result<T, Gone> {
-        let Self { socket, connection, held } = self;
+        let Self {
+            socket,
+            connection,
+            held,
+        } = self;
         scratch::read(socket, |input| {
             if input.is_empty() {
                 return Err(Gone::Closed);
@@ -426,14 +491,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     }
 
     fn refuse(&mut self, refusal: &Refusal) {
-        self.connection.refuse(rtmp::Refusal { code: refusal.code, description: &refusal.reason });
+        self.connection.refuse(rtmp::Refusal {
+            code: refusal.code,
+            description: &refusal.reason,
+        });
     }
 
     async fn send(&mut self) -> Result<(), Gone> {
         while let Some(bytes) = self.connection.take_outgoing() {
             match timeout(SEND_TIMEOUT, self.socket.write_all(&bytes)).await {
                 Ok(written) => written.map_err(Gone::Socket)?,
-                Err(_) => return Err(Gone::TimedOut { awaited: "reading by the peer", limit: SEND_TIMEOUT }),
+                Err(_) => {
+                    return Err(Gone::TimedOut {
+                        awaited: "reading by the peer",
+                        limit: SEND_TIMEOUT,
+                    });
+                }
             }
         }
         Ok(())
@@ -444,7 +517,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         if self.send().await.is_err() || self.socket.shutdown().await.is_err() {
             return;
         }
-        let drain = async { tokio::io::copy(&mut (&mut self.socket).take(LINGER_BYTES_MAX), &mut tokio::io::sink()).await };
+        let drain =
+            async { tokio::io::copy(&mut (&mut self.socket).take(LINGER_BYTES_MAX), &mut tokio::io::sink()).await };
         let _ = timeout(LINGER, drain).await;
     }
 }

@@ -25,7 +25,9 @@ impl Ingest {
     ///
     /// What is to be ended is asked of the catalog, so a restart in between forgets nothing.
     pub async fn end_playlists(self: Arc<Self>, stop: CancellationToken) {
-        let Some(window) = self.config.reconnect_window else { return };
+        let Some(window) = self.config.reconnect_window else {
+            return;
+        };
         let mut ticks = interval(INTERVAL.min(window.max(Duration::from_millis(100))));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -37,7 +39,11 @@ impl Ingest {
     }
 
     async fn end_due(&self, window: Duration) {
-        let due = match self.catalog.unended(self.clock.now().minus(window), ENDED_AT_ONCE_MAX).await {
+        let due = match self
+            .catalog
+            .unended(self.clock.now().minus(window), ENDED_AT_ONCE_MAX)
+            .await
+        {
             Ok(due) => due,
             Err(error) => {
                 warn!(%error, "cannot ask for playlists to end");
@@ -55,7 +61,12 @@ impl Ingest {
     }
 
     async fn end(&self, unended: &Unended) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        let Unended { bucket, channel, playlist_name, .. } = unended;
+        let Unended {
+            bucket,
+            channel,
+            playlist_name,
+            ..
+        } = unended;
         let key = channel.playlist_key(playlist_name);
         match self.store.get(bucket, &key, None).await {
             // Nothing was recorded, or its owner has deleted it: there is nothing to end.
@@ -82,11 +93,20 @@ impl Ingest {
         target_duration_s: u32,
         standing: String,
     ) -> Result<(), store::Error> {
-        let Unended { bucket, channel, frag_count, .. } = unended;
+        let Unended {
+            bucket,
+            channel,
+            frag_count,
+            ..
+        } = unended;
         let count = *frag_count as usize;
-        let records = self.catalog.latest_segments(bucket, channel, count).await.map_err(|error| {
-            store::Error::unavailable("ask for the last segments of", format!("{bucket}/{channel}"), error)
-        })?;
+        let records = self
+            .catalog
+            .latest_segments(bucket, channel, count)
+            .await
+            .map_err(|error| {
+                store::Error::unavailable("ask for the last segments of", format!("{bucket}/{channel}"), error)
+            })?;
         let window = LiveWindow::new(count, target_duration_s, records.iter().map(entry));
         let text = Bytes::from(window.playlist(true));
         let etag = recorded_etag(store::crc64(&text), text.len() as u64);
@@ -99,5 +119,7 @@ impl Ingest {
 
 /// The target duration of a playlist that a session has written: it must not fall within the session.
 fn target_duration_s(text: &str) -> u32 {
-    text.lines().find_map(|line| line.strip_prefix("#EXT-X-TARGETDURATION:")?.trim().parse().ok()).unwrap_or(1)
+    text.lines()
+        .find_map(|line| line.strip_prefix("#EXT-X-TARGETDURATION:")?.trim().parse().ok())
+        .unwrap_or(1)
 }

@@ -30,7 +30,11 @@ pub struct Pass {
 impl Gate {
     /// A gate for `total_max` connections, at most `per_address_max` of them from one address.
     pub fn new(total_max: usize, per_address_max: usize) -> Self {
-        Self { total_max, per_address_max, open: Arc::default() }
+        Self {
+            total_max,
+            per_address_max,
+            open: Arc::default(),
+        }
     }
 
     /// A place for a connection from `address`, or `None` when the gate is full for it.
@@ -45,7 +49,10 @@ impl Gate {
         }
         *from_address += 1;
         open.total += 1;
-        Some(Pass { gate: self.clone(), address })
+        Some(Pass {
+            gate: self.clone(),
+            address,
+        })
     }
 
     /// How many connections are open.

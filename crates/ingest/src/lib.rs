@@ -93,6 +93,15 @@ impl Ingest {
         clock: Arc<dyn Clock>,
     ) -> io::Result<Self> {
         let spool = Spool::open(&config.spool_folder)?;
-        Ok(Self { config, domains, node, store, catalog, clock, spool, sessions: Sessions::default() })
+        Ok(Self {
+            config,
+            domains,
+            node,
+            store,
+            catalog,
+            clock,
+            spool,
+            sessions: Sessions::default(),
+        })
     }
 }

@@ -68,7 +68,14 @@ impl Lister {
             condition: None,
         };
         let next_discontinuity_sequence = lease.next_discontinuity_sequence;
-        Self { ingest, lease, window, next_discontinuity_sequence, playlist, listed: Listed::default() }
+        Self {
+            ingest,
+            lease,
+            window,
+            next_discontinuity_sequence,
+            playlist,
+            listed: Listed::default(),
+        }
     }
 
     /// Lists what comes until no more does.
@@ -91,8 +98,9 @@ impl Lister {
         let name = self.store(&finished).await?;
         let record = self.record(&finished, name);
         let listable_from = self.append(record).await?;
-        self.window.retain_from(listable_from);
+        let listable_from = self.withdraw_if_deleted(&record).await?.unwrap_or(listable_from);
         self.window.push(entry(&record));
+        self.window.retain_from(listable_from);
         self.publish().await?;
         debug!(
             bucket = %self.lease.bucket, channel = %self.lease.channel, sequence = record.sequence,
@@ -144,13 +152,18 @@ impl Lister {
                     return Ok(name);
                 }
                 Err(store::Error::Exists { .. }) if self.holds(&key, segment.length, segment.crc64).await => {
+                    // The store has the bytes; it did not get round to taking the file.
+                    let _ = tokio::fs::remove_file(path).await;
                     return Ok(name);
                 }
                 Err(store::Error::Exists { .. }) if names_tried < NAMES_TRIED_MAX => {
                     name = name.plus(Duration::from_millis(1));
                     names_tried += 1;
                 }
-                Err(error) => self.wait("storing a segment", &key, &error, is_permanent(&error), &mut retry).await?,
+                Err(error) => {
+                    self.wait("storing a segment", &key, &error, is_permanent(&error), &mut retry)
+                        .await?
+                }
             }
         }
     }
@@ -171,7 +184,30 @@ impl Lister {
                 Err(catalog::Error::Fenced { .. }) => return Err(Stop::Fenced),
                 Err(error) => {
                     let permanent = !matches!(error, catalog::Error::Unavailable { .. });
-                    self.wait("recording a segment", &key, &error, permanent, &mut retry).await?;
+                    self.wait("recording a segment", &key, &error, permanent, &mut retry)
+                        .await?;
+                }
+            }
+        }
+    }
+
+    /// A client may have deleted the object between steps 1 and 2, when there was no record to withdraw yet. Then the
+    /// record goes too; gives the first sequence that may be listed after that.
+    async fn withdraw_if_deleted(&self, record: &SegmentRecord) -> Result<Option<u64>, Stop> {
+        let key = self.lease.channel.segment_key(record.name);
+        match self.ingest.store.head(&self.lease.bucket, &key).await {
+            Err(store::Error::NotFound { .. }) => {}
+            // Deleting withdraws the record first from now on; a store that does not answer has not deleted it.
+            _ => return Ok(None),
+        }
+        let mut retry = Retry::new();
+        loop {
+            match self.ingest.catalog.withdraw_segment(&self.lease.bucket, &key).await {
+                Ok(_) => return Ok(Some(record.sequence + 1)),
+                Err(error) => {
+                    let permanent = !matches!(error, catalog::Error::Unavailable { .. });
+                    self.wait("withdrawing a deleted segment", &key, &error, permanent, &mut retry)
+                        .await?;
                 }
             }
         }
@@ -190,7 +226,9 @@ impl Lister {
                     self.playlist.condition = Some(Condition::Etag(etag));
                     return Ok(());
                 }
-                Err(store::Error::Precondition { .. } | store::Error::Exists { .. } | store::Error::NotFound { .. }) => {
+                Err(
+                    store::Error::Precondition { .. } | store::Error::Exists { .. } | store::Error::NotFound { .. },
+                ) => {
                     self.require_lease().await?;
                     self.playlist.condition = None;
                 }
@@ -198,7 +236,8 @@ impl Lister {
                     // The put may have succeeded all the same: what stands there now is looked up again.
                     self.playlist.condition = None;
                     let key = self.playlist.key.clone();
-                    self.wait("writing the playlist", &key, &error, is_permanent(&error), &mut retry).await?;
+                    self.wait("writing the playlist", &key, &error, is_permanent(&error), &mut retry)
+                        .await?;
                     self.require_lease().await?;
                 }
             }
@@ -212,7 +251,11 @@ impl Lister {
         };
         let mut put = Put::bytes(text, etag, self.playlist.attributes.clone(), self.ingest.clock.now());
         put.condition = condition;
-        self.ingest.store.put(&self.lease.bucket, &self.playlist.key, put).await.map(drop)
+        self.ingest
+            .store
+            .put(&self.lease.bucket, &self.playlist.key, put)
+            .await
+            .map(drop)
     }
 
     async fn standing_playlist(&self) -> Result<Condition, store::Error> {
@@ -227,12 +270,18 @@ impl Lister {
     async fn require_lease(&self) -> Result<(), Stop> {
         let mut retry = Retry::new();
         loop {
-            match self.ingest.catalog.live_session(&self.lease.bucket, &self.lease.channel).await {
+            match self
+                .ingest
+                .catalog
+                .live_session(&self.lease.bucket, &self.lease.channel)
+                .await
+            {
                 Ok(Some(live)) if live.epoch == self.lease.epoch => return Ok(()),
                 Ok(_) => return Err(Stop::Fenced),
                 Err(error) => {
                     let permanent = !matches!(error, catalog::Error::Unavailable { .. });
-                    self.wait("checking the lease", &self.playlist.key, &error, permanent, &mut retry).await?;
+                    self.wait("checking the lease", &self.playlist.key, &error, permanent, &mut retry)
+                        .await?;
                 }
             }
         }

@@ -20,7 +20,10 @@ impl Retry {
 
     /// Nothing has failed yet.
     pub fn new() -> Self {
-        Self { next: Self::FIRST, attempts: 0 }
+        Self {
+            next: Self::FIRST,
+            attempts: 0,
+        }
     }
 
     /// How often the call has failed.
@@ -53,7 +56,10 @@ mod tests {
         let mut full = Retry::FIRST;
         for attempt in 1..20 {
             let delay = retry.after_failure();
-            assert!(delay >= full / 2 && delay <= full, "attempt {attempt}: {delay:?} of {full:?}");
+            assert!(
+                delay >= full / 2 && delay <= full,
+                "attempt {attempt}: {delay:?} of {full:?}"
+            );
             assert_eq!(retry.attempts(), attempt);
             full = (full * 2).min(Retry::CAP);
         }

@@ -61,7 +61,11 @@ impl Sessions {
                 std::collections::hash_map::Entry::Vacant(vacant) => {
                     let session = Arc::new(Session::new(now));
                     vacant.insert(Arc::clone(&session));
-                    return Ok(Running { sessions: self.clone(), channel, session });
+                    return Ok(Running {
+                        sessions: self.clone(),
+                        channel,
+                        session,
+                    });
                 }
                 std::collections::hash_map::Entry::Occupied(occupied) => Arc::clone(occupied.get()),
             };
@@ -133,7 +137,10 @@ mod tests {
     }
 
     fn channel() -> (BucketName, ChannelName) {
-        (BucketName::parse("bucket").unwrap(), ChannelName::parse("channel").unwrap())
+        (
+            BucketName::parse("bucket").unwrap(),
+            ChannelName::parse("channel").unwrap(),
+        )
     }
 
     #[tokio::test]
@@ -143,7 +150,12 @@ mod tests {
         let first = sessions.enter(&bucket, &channel, at(0), BUSY_WITHIN).await.unwrap();
         first.heard(at(10));
         let refused = sessions.enter(&bucket, &channel, at(12), BUSY_WITHIN).await;
-        assert_eq!(refused.unwrap_err(), Busy { idle: Duration::from_secs(2) });
+        assert_eq!(
+            refused.unwrap_err(),
+            Busy {
+                idle: Duration::from_secs(2)
+            }
+        );
     }
 
     #[tokio::test]
@@ -166,7 +178,9 @@ mod tests {
         let (bucket, channel) = channel();
         let first = sessions.enter(&bucket, &channel, at(0), BUSY_WITHIN).await.unwrap();
         first.ending();
-        let (second, ()) = tokio::join!(sessions.enter(&bucket, &channel, at(0), BUSY_WITHIN), async { drop(first) });
+        let (second, ()) = tokio::join!(sessions.enter(&bucket, &channel, at(0), BUSY_WITHIN), async {
+            drop(first)
+        });
         assert!(second.is_ok());
     }
 

@@ -48,7 +48,9 @@ impl Spool {
         let probe = folder.join(".probe");
         File::create(&probe).map_err(described)?;
         fs::remove_file(&probe).map_err(described)?;
-        Ok(Self { folder: folder.to_owned() })
+        Ok(Self {
+            folder: folder.to_owned(),
+        })
     }
 
     /// The sessions that have files here, each with how many; what is not a session's folder is passed over.
@@ -74,7 +76,10 @@ impl Spool {
             fs::create_dir_all(&folder)?;
             let path = folder.join(place.file_name());
             let file = OpenOptions::new().write(true).create_new(true).open(&path)?;
-            Ok(SpoolFile { path, file: Arc::new(file) })
+            Ok(SpoolFile {
+                path,
+                file: Arc::new(file),
+            })
         })
         .await?
     }
@@ -158,6 +163,9 @@ mod tests {
     fn says_which_folder_cannot_be_used() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let error = Spool::open(&file.path().join("spool")).unwrap_err();
-        assert!(error.to_string().contains(&file.path().display().to_string()), "{error}");
+        assert!(
+            error.to_string().contains(&file.path().display().to_string()),
+            "{error}"
+        );
     }
 }

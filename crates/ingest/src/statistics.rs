@@ -86,7 +86,8 @@ impl Meter {
     fn frame_rate(&self, declared: Option<f64>) -> u32 {
         let measured = self.video_since.and_then(|(first, count)| {
             let ticks = self.last_video.since(first);
-            (ticks >= Timestamp::TICKS_PER_SECOND).then(|| count as f64 * Timestamp::TICKS_PER_SECOND as f64 / ticks as f64)
+            (ticks >= Timestamp::TICKS_PER_SECOND)
+                .then(|| count as f64 * Timestamp::TICKS_PER_SECOND as f64 / ticks as f64)
         });
         let rate = match (measured, declared) {
             (Some(measured), Some(declared)) if (measured - declared).abs() < 0.5 => declared,

@@ -65,7 +65,10 @@ impl Stream {
             demuxer: Demuxer::new(alluvium_media::Limits::default()),
             muxing: Muxing {
                 label: format!("{}/{}", lease.bucket, lease.channel),
-                segmenter: Segmenter::new(SegmenterConfig { frag_duration, audio_only }),
+                segmenter: Segmenter::new(SegmenterConfig {
+                    frag_duration,
+                    audio_only,
+                }),
                 places: Places::after(lease, frag_duration),
                 meter: Meter::new(at),
                 faults: Faults::default(),
@@ -78,7 +81,10 @@ impl Stream {
     }
 
     pub(crate) fn announce(&mut self, metadata: &alluvium_rtmp::Metadata) {
-        self.demuxer.announce(alluvium_media::Announced { audio: metadata.audio, video: metadata.video });
+        self.demuxer.announce(alluvium_media::Announced {
+            audio: metadata.audio,
+            video: metadata.video,
+        });
     }
 
     /// Takes one RTMP audio or video payload that arrived `now`.
@@ -88,7 +94,8 @@ impl Stream {
             MediaKind::Video => Kind::Video,
         };
         let muxing = &mut self.muxing;
-        self.demuxer.receive(kind, timestamp_ms, payload, &mut |item| muxing.take(item, now));
+        self.demuxer
+            .receive(kind, timestamp_ms, payload, &mut |item| muxing.take(item, now));
         muxing.flush_when_due(now);
     }
 
@@ -188,6 +195,8 @@ impl Muxing {
 
     fn flush(&mut self, now: UnixTime) {
         self.last_batch = now;
+        // Audio that waits for company in its packet would be lost with the process as well.
+        self.segmenter.flush();
         if self.segmenter.batch_length() > 0 {
             self.work.push(Work::Batch(self.segmenter.take_batch()));
         }

@@ -34,9 +34,11 @@ impl RootKey {
     /// The configured key; else the one kept in `data`; else a new one, kept there from now on.
     pub(crate) fn load_or_make(settings: &Settings, data: &Path) -> Result<Self> {
         match (&settings.root_access_key_id, &settings.root_access_key_secret) {
-            (Some(id), Some(secret)) if !id.is_empty() && !secret.is_empty() => {
-                Ok(Self { id: id.clone(), secret: Secret::new(secret.clone()), is_new: false })
-            }
+            (Some(id), Some(secret)) if !id.is_empty() && !secret.is_empty() => Ok(Self {
+                id: id.clone(),
+                secret: Secret::new(secret.clone()),
+                is_new: false,
+            }),
             (None, None) => Self::kept_or_new(&data.join(FILE)),
             _ => bail!(
                 "the root access key needs both its id and its secret \
@@ -49,20 +51,40 @@ impl RootKey {
         if path.exists() {
             let text = fs::read_to_string(path).with_context(|| format!("access key {}", path.display()))?;
             // The parser's own words would quote the file, and the secret with it.
-            let kept: Kept = toml::from_str(&text)
-                .map_err(|_| anyhow::anyhow!("access key {}: not the file that was written at the first start", path.display()))?;
-            return Ok(Self { id: kept.access_key_id, secret: Secret::new(kept.access_key_secret), is_new: false });
+            let kept: Kept = toml::from_str(&text).map_err(|_| {
+                anyhow::anyhow!(
+                    "access key {}: not the file that was written at the first start",
+                    path.display()
+                )
+            })?;
+            return Ok(Self {
+                id: kept.access_key_id,
+                secret: Secret::new(kept.access_key_secret),
+                is_new: false,
+            });
         }
-        let kept = Kept { access_key_id: format!("AK{}", random_text(18)), access_key_secret: random_text(40) };
+        let kept = Kept {
+            access_key_id: format!("AK{}", random_text(18)),
+            access_key_secret: random_text(40),
+        };
         write_private(path, &toml::to_string(&kept)?).with_context(|| format!("access key {}", path.display()))?;
-        Ok(Self { id: kept.access_key_id, secret: Secret::new(kept.access_key_secret), is_new: true })
+        Ok(Self {
+            id: kept.access_key_id,
+            secret: Secret::new(kept.access_key_secret),
+            is_new: true,
+        })
     }
 }
 
 /// Writes the file whole or not at all, durable, for its owner's eyes.
 fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     let temporary = path.with_extension("new");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&temporary)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     fs::rename(&temporary, path)?;
@@ -75,7 +97,9 @@ fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
 fn random_text(length: usize) -> String {
     const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     let mut random = rand::rng();
-    (0..length).map(|_| char::from(ALPHABET[random.random_range(0..ALPHABET.len())])).collect()
+    (0..length)
+        .map(|_| char::from(ALPHABET[random.random_range(0..ALPHABET.len())]))
+        .collect()
 }
 
 #[cfg(test)]
@@ -97,7 +121,10 @@ mod tests {
     #[test]
     fn half_a_configured_key_is_refused() {
         let folder = tempfile::tempdir().unwrap();
-        let settings = Settings { root_access_key_id: Some("id".to_owned()), ..Settings::default() };
+        let settings = Settings {
+            root_access_key_id: Some("id".to_owned()),
+            ..Settings::default()
+        };
         assert!(RootKey::load_or_make(&settings, folder.path()).is_err());
     }
 
@@ -105,7 +132,12 @@ mod tests {
     fn a_damaged_file_is_named_and_not_quoted() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(FILE), "access_key_secret = topsecret").unwrap();
-        let error = format!("{:#}", RootKey::load_or_make(&Settings::default(), folder.path()).err().unwrap());
+        let error = format!(
+            "{:#}",
+            RootKey::load_or_make(&Settings::default(), folder.path())
+                .err()
+                .unwrap()
+        );
         assert!(error.contains(FILE) && !error.contains("topsecret"), "{error}");
     }
 }

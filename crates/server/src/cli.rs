@@ -4,7 +4,7 @@ use clap::{Args, Parser, Subcommand};
 
 /// Live video over RTMP into object storage, as HLS.
 #[derive(Debug, Parser)]
-#[command(name = "alluvium", version, about, after_help = AFTER_HELP, args_conflicts_with_subcommands = true)]
+#[command(name = "alluvium", version, about, after_help = ENVIRONMENT, args_conflicts_with_subcommands = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -15,8 +15,10 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Take streams and serve the bucket API (what is done without a command)
+    #[command(after_help = ENVIRONMENT)]
     Serve(Options),
     /// Serve, with a test stream being published to it: shows a play URL and how to push your own
+    #[command(after_help = ENVIRONMENT)]
     Demo(Options),
     /// Check that every playlist and segment record names objects that are there, whole
     ///
@@ -45,7 +47,7 @@ pub(crate) struct Options {
     pub(crate) listen: Vec<String>,
 }
 
-const AFTER_HELP: &str = "\
+const ENVIRONMENT: &str = "\
 Environment:
   ALLUVIUM_CONFIG                  as --config
   ALLUVIUM_DATA                    as --data
@@ -53,7 +55,4 @@ Environment:
   ALLUVIUM_DOMAINS                 names under which buckets are host names (BUCKET.DOMAIN), comma separated
   ALLUVIUM_ROOT_ACCESS_KEY_ID      the access key that owns what it creates; both or neither of the two:
   ALLUVIUM_ROOT_ACCESS_KEY_SECRET  without them one is made at the first start and shown once
-  ALLUVIUM_LOG                     error, warn, info (default), debug, trace, or module=level pairs
-
-Try it:
-  alluvium demo";
+  ALLUVIUM_LOG                     error, warn, info (default), debug, trace, or module=level pairs";

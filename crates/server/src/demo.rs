@@ -42,7 +42,11 @@ pub(crate) async fn start(server: &Server) -> Result<()> {
         .create_bucket(&bucket, &owner, Some(Acl::PublicRead), now)
         .await
         .with_context(|| format!("making the bucket {bucket}"))?;
-    let config = ChannelConfig { frag_duration_s: 2, frag_count: 5, ..ChannelConfig::default() };
+    let config = ChannelConfig {
+        frag_duration_s: 2,
+        frag_count: 5,
+        ..ChannelConfig::default()
+    };
     for name in [CAMERA, YOURS] {
         let channel = ChannelName::parse(name)?;
         match server.catalog.put_channel(&bucket, &channel, &config, now).await {
@@ -54,9 +58,21 @@ pub(crate) async fn start(server: &Server) -> Result<()> {
     let address = reachable(server.addresses[0]);
     let url = |channel| -> Result<String> {
         let channel = ChannelName::parse(channel)?;
-        let urls = ChannelUrls::new(&address.to_string(), &Addressing::PathStyle, &bucket, &channel, &config.playlist_name);
+        let urls = ChannelUrls::new(
+            &address.to_string(),
+            &Addressing::PathStyle,
+            &bucket,
+            &channel,
+            &config.playlist_name,
+        );
         let key = &server.root_key;
-        Ok(publish_url::sign(&urls, None, &key.id, &key.secret, now.plus(URL_VALID_FOR)))
+        Ok(publish_url::sign(
+            &urls,
+            None,
+            &key.id,
+            &key.secret,
+            now.plus(URL_VALID_FOR),
+        ))
     };
     let (stop, connections) = server.background();
     let request = request(&url(CAMERA)?)?;
@@ -88,7 +104,10 @@ fn split(url: &str) -> Result<(&str, &str)> {
 
 fn request(url: &str) -> Result<PublishRequest> {
     let (server, name) = split(url)?;
-    let app = server.splitn(4, '/').nth(3).context("a publish URL without an application")?;
+    let app = server
+        .splitn(4, '/')
+        .nth(3)
+        .context("a publish URL without an application")?;
     Ok(PublishRequest {
         app: app.to_owned(),
         tc_url: server.to_owned(),
@@ -127,13 +146,22 @@ Stop with Ctrl-C.
 /// Publishes the test stream in real time, over and over, until `stop` is cancelled.
 async fn publish(address: SocketAddr, request: PublishRequest, stop: CancellationToken) -> Result<()> {
     let mut line = Line {
-        socket: TcpStream::connect(address).await.with_context(|| format!("connecting to {address}"))?,
+        socket: TcpStream::connect(address)
+            .await
+            .with_context(|| format!("connecting to {address}"))?,
         publisher: Publisher::new(request, rand::random()),
     };
     line.socket.set_nodelay(true)?;
-    timeout(ACCEPT_TIMEOUT, line.until_accepted()).await.context("the publish was not answered")??;
+    timeout(ACCEPT_TIMEOUT, line.until_accepted())
+        .await
+        .context("the publish was not answered")??;
     let began = Instant::now();
-    for Tag { kind, timestamp_ms, payload } in test_stream::endless() {
+    for Tag {
+        kind,
+        timestamp_ms,
+        payload,
+    } in test_stream::endless()
+    {
         let due = began + Duration::from_millis(timestamp_ms.into());
         tokio::select! {
             () = sleep_until(due) => {}
@@ -199,15 +227,27 @@ mod tests {
     #[test]
     fn a_publish_url_splits_into_what_obs_asks_for() {
         let url = "rtmp://127.0.0.1:8080/demo/live/yours?Expires=1&Signature=a%2Fb";
-        assert_eq!(split(url).unwrap(), ("rtmp://127.0.0.1:8080/demo/live", "yours?Expires=1&Signature=a%2Fb"));
+        assert_eq!(
+            split(url).unwrap(),
+            ("rtmp://127.0.0.1:8080/demo/live", "yours?Expires=1&Signature=a%2Fb")
+        );
         let request = request(url).unwrap();
-        assert_eq!((request.app.as_str(), request.name.as_str()), ("demo/live", "yours?Expires=1&Signature=a%2Fb"));
+        assert_eq!(
+            (request.app.as_str(), request.name.as_str()),
+            ("demo/live", "yours?Expires=1&Signature=a%2Fb")
+        );
     }
 
     #[test]
     fn an_unspecified_address_is_reached_by_loopback() {
-        assert_eq!(reachable("0.0.0.0:80".parse().unwrap()), "127.0.0.1:80".parse().unwrap());
+        assert_eq!(
+            reachable("0.0.0.0:80".parse().unwrap()),
+            "127.0.0.1:80".parse().unwrap()
+        );
         assert_eq!(reachable("[::]:80".parse().unwrap()), "[::1]:80".parse().unwrap());
-        assert_eq!(reachable("10.1.2.3:80".parse().unwrap()), "10.1.2.3:80".parse().unwrap());
+        assert_eq!(
+            reachable("10.1.2.3:80".parse().unwrap()),
+            "10.1.2.3:80".parse().unwrap()
+        );
     }
 }

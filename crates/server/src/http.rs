@@ -22,7 +22,13 @@ pub(crate) struct Limits {
 const HEADER_BYTES_MAX: usize = 64 * 1024;
 
 /// Serves one HTTP/1.1 connection; when `stop` is cancelled, the request under way is finished first.
-pub(crate) async fn serve(socket: TcpStream, peer: SocketAddr, router: Router, limits: Limits, stop: CancellationToken) {
+pub(crate) async fn serve(
+    socket: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    limits: Limits,
+    stop: CancellationToken,
+) {
     let service = hyper::service::service_fn(move |mut request: Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
         router.clone().oneshot(request.map(axum::body::Body::new))

@@ -58,7 +58,9 @@ pub(crate) fn bind(address: SocketAddr) -> Result<TcpListener> {
     bound().map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => anyhow::anyhow!("cannot listen on {address}: another program has this port"),
         io::ErrorKind::PermissionDenied => {
-            anyhow::anyhow!("cannot listen on {address}: ports below 1024 need a privilege that this user does not have")
+            anyhow::anyhow!(
+                "cannot listen on {address}: ports below 1024 need a privilege that this user does not have"
+            )
         }
         _ => anyhow::Error::new(error).context(format!("cannot listen on {address}")),
     })

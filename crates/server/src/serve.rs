@@ -23,9 +23,9 @@ use tracing::{info, warn};
 
 use crate::access_key::RootKey;
 use crate::clock::SystemClock;
+use crate::http;
 use crate::listener::{self, Door};
 use crate::settings::Settings;
-use crate::http;
 
 /// The account of the root access key.
 pub(crate) const ROOT_OWNER: &str = "root";
@@ -45,7 +45,10 @@ impl Data {
         fs::create_dir_all(folder).with_context(|| format!("data folder {}", folder.display()))?;
         let store = LocalStore::open(&folder.join("objects"), LocalStoreConfig::default())?;
         let catalog = SqliteCatalog::open(&folder.join("catalog.sqlite"))?;
-        Ok(Self { store: Arc::new(store), catalog: Arc::new(catalog) })
+        Ok(Self {
+            store: Arc::new(store),
+            catalog: Arc::new(catalog),
+        })
     }
 }
 
@@ -82,10 +85,16 @@ impl Server {
             Arc::clone(&data.catalog),
             Arc::clone(&clock),
         )?);
-        ingest.close_leftovers().await.context("closing the sessions of the last run")?;
+        ingest
+            .close_leftovers()
+            .await
+            .context("closing the sessions of the last run")?;
 
         let listeners = addresses.into_iter().map(listener::bind).collect::<Result<Vec<_>>>()?;
-        let addresses = listeners.iter().map(listener::local_address).collect::<Result<Vec<_>>>()?;
+        let addresses = listeners
+            .iter()
+            .map(listener::local_address)
+            .collect::<Result<Vec<_>>>()?;
         let api = Api::new(
             api_config(settings, domains)?,
             Arc::clone(&data.store),
@@ -98,7 +107,9 @@ impl Server {
         let door = Door {
             ingest: Arc::clone(&ingest),
             http: router(api, Arc::clone(&ready), stop.clone()),
-            http_limits: http::Limits { header_timeout: Duration::from_secs(settings.http.header_timeout_s) },
+            http_limits: http::Limits {
+                header_timeout: Duration::from_secs(settings.http.header_timeout_s),
+            },
             gate: Gate::new(settings.rtmp.connections_max, settings.rtmp.connections_per_address_max),
             first_byte_timeout: Duration::from_secs(settings.rtmp.handshake_timeout_s),
             stop: stop.clone(),
@@ -109,13 +120,23 @@ impl Server {
         }
         connections.spawn(ingest.end_playlists(stop.clone()));
         ready.store(true, Ordering::Release);
-        Ok(Self { addresses, root_key, catalog: data.catalog, clock, connections, stop })
+        Ok(Self {
+            addresses,
+            root_key,
+            catalog: data.catalog,
+            clock,
+            connections,
+            stop,
+        })
     }
 
     /// Says that every listener is bound: the line that scripts wait for.
     pub(crate) fn announce(&self) {
         let addresses: Vec<String> = self.addresses.iter().map(ToString::to_string).collect();
-        println!("alluvium ready, listening for RTMP and HTTP on {}", addresses.join(" and "));
+        println!(
+            "alluvium ready, listening for RTMP and HTTP on {}",
+            addresses.join(" and ")
+        );
     }
 
     /// A token that is cancelled when the server stops, and a tracker of what must end before it has.
@@ -157,7 +178,10 @@ async fn register(catalog: &dyn Catalog, key: &RootKey, clock: &dyn Clock) -> Re
         enabled: true,
         created: clock.now(),
     };
-    catalog.put_access_key(key).await.context("registering the root access key")
+    catalog
+        .put_access_key(key)
+        .await
+        .context("registering the root access key")
 }
 
 /// The node's name: made at the first start, the same ever after, also when the folder moves to another machine.

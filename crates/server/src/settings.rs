@@ -104,7 +104,11 @@ impl Default for Rtmp {
 
 impl Default for Recording {
     fn default() -> Self {
-        Self { busy_within_s: 3, reconnect_window_s: ReconnectWindow::Seconds(60), audio_only: false }
+        Self {
+            busy_within_s: 3,
+            reconnect_window_s: ReconnectWindow::Seconds(60),
+            audio_only: false,
+        }
     }
 }
 
@@ -188,9 +192,9 @@ impl Settings {
             bail!("no address to listen on: `listen` is empty");
         }
         let parse = |text: &String| {
-            text.trim()
-                .parse()
-                .map_err(|_| anyhow!("cannot listen on {text:?}: an address and a port are wanted, as in 0.0.0.0:8080 or [::]:8080"))
+            text.trim().parse().map_err(|_| {
+                anyhow!("cannot listen on {text:?}: an address and a port are wanted, as in 0.0.0.0:8080 or [::]:8080")
+            })
         };
         self.listen.iter().map(parse).collect()
     }
@@ -213,15 +217,29 @@ const KEYS: &[(&str, &[&str])] = &[
     (
         "",
         &[
-            "data", "listen", "domains", "own_domains", "region", "log", "root_access_key_id", "root_access_key_secret",
-            "rtmp", "recording", "http",
+            "data",
+            "listen",
+            "domains",
+            "own_domains",
+            "region",
+            "log",
+            "root_access_key_id",
+            "root_access_key_secret",
+            "rtmp",
+            "recording",
+            "http",
         ],
     ),
     (
         "rtmp",
         &[
-            "handshake_timeout_s", "publish_timeout_s", "first_media_timeout_s", "silence_timeout_s",
-            "message_bytes_max", "connections_max", "connections_per_address_max",
+            "handshake_timeout_s",
+            "publish_timeout_s",
+            "first_media_timeout_s",
+            "silence_timeout_s",
+            "message_bytes_max",
+            "connections_max",
+            "connections_per_address_max",
         ],
     ),
     ("recording", &["busy_within_s", "reconnect_window_s", "audio_only"]),
@@ -229,13 +247,22 @@ const KEYS: &[(&str, &[&str])] = &[
 ];
 
 fn refuse_unknown_keys(table: &toml::de::DeTable<'_>, section: &str, text: &str) -> Result<()> {
-    let Some((_, known)) = KEYS.iter().find(|(name, _)| *name == section) else { return Ok(()) };
+    let Some((_, known)) = KEYS.iter().find(|(name, _)| *name == section) else {
+        return Ok(());
+    };
     for (key, value) in table {
         let name: &str = key.get_ref();
         if !known.contains(&name) {
-            let place = if section.is_empty() { String::new() } else { format!(" in [{section}]") };
+            let place = if section.is_empty() {
+                String::new()
+            } else {
+                format!(" in [{section}]")
+            };
             let line = line_of(text, key.span().start);
-            bail!("line {line}: there is no key `{name}`{place}; the nearest is `{}`", nearest(name, known));
+            bail!(
+                "line {line}: there is no key `{name}`{place}; the nearest is `{}`",
+                nearest(name, known)
+            );
         }
         if let Some(inner) = value.get_ref().as_table() {
             refuse_unknown_keys(inner, name, text)?;
@@ -249,7 +276,11 @@ fn line_of(text: &str, offset: usize) -> usize {
 }
 
 fn nearest<'a>(name: &str, known: &[&'a str]) -> &'a str {
-    known.iter().copied().min_by_key(|candidate| strsim::damerau_levenshtein(name, candidate)).unwrap_or_default()
+    known
+        .iter()
+        .copied()
+        .min_by_key(|candidate| strsim::damerau_levenshtein(name, candidate))
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -267,7 +298,10 @@ mod tests {
 
     #[test]
     fn an_unknown_key_names_its_line_and_the_nearest_key() {
-        refused("data = \"x\"\nlisten_on = []\n", "line 2: there is no key `listen_on`; the nearest is `listen`");
+        refused(
+            "data = \"x\"\nlisten_on = []\n",
+            "line 2: there is no key `listen_on`; the nearest is `listen`",
+        );
         refused(
             "[rtmp]\n\nsilence_timeout = 3\n",
             "line 3: there is no key `silence_timeout` in [rtmp]; the nearest is `silence_timeout_s`",
@@ -278,7 +312,9 @@ mod tests {
     fn a_value_of_the_wrong_kind_names_its_line() {
         let error = Settings::from_toml("\nlisten = 8080\n").unwrap_err().to_string();
         assert!(error.starts_with("line 2: "), "{error}");
-        let error = Settings::from_toml("[recording]\nreconnect_window_s = \"later\"\n").unwrap_err().to_string();
+        let error = Settings::from_toml("[recording]\nreconnect_window_s = \"later\"\n")
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("line 2") && error.contains("\"never\""), "{error}");
     }
 
@@ -289,7 +325,10 @@ mod tests {
             if !section.is_empty() {
                 text.push_str(&format!("[{section}]\n"));
             }
-            for key in keys.iter().filter(|key| !KEYS.iter().any(|(section, _)| section == *key)) {
+            for key in keys
+                .iter()
+                .filter(|key| !KEYS.iter().any(|(section, _)| section == *key))
+            {
                 let value = match *key {
                     "data" | "region" | "log" | "root_access_key_id" | "root_access_key_secret" => "\"x\"",
                     "listen" | "domains" => "[\"x\"]",
@@ -310,7 +349,10 @@ mod tests {
     fn the_documentation_names_every_key() {
         let document = include_str!("../../../docs/configuration.md");
         for key in KEYS.iter().flat_map(|(_, keys)| keys.iter()) {
-            assert!(document.contains(&format!("`{key}`")), "docs/configuration.md does not name `{key}`");
+            assert!(
+                document.contains(&format!("`{key}`")),
+                "docs/configuration.md does not name `{key}`"
+            );
         }
     }
 
@@ -318,9 +360,17 @@ mod tests {
     fn flags_win_over_environment_over_file_over_defaults() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("alluvium.toml");
-        std::fs::write(&path, "data = \"from-file\"\nregion = \"from-file\"\ndomains = [\"file.example\"]\n").unwrap();
+        std::fs::write(
+            &path,
+            "data = \"from-file\"\nregion = \"from-file\"\ndomains = [\"file.example\"]\n",
+        )
+        .unwrap();
         let environment = |name: &str| (name == "ALLUVIUM_DOMAINS").then(|| "a.example, b.example".to_owned());
-        let options = Options { config: Some(path), data: Some("from-flag".into()), listen: Vec::new() };
+        let options = Options {
+            config: Some(path),
+            data: Some("from-flag".into()),
+            listen: Vec::new(),
+        };
         let settings = Settings::load(&options, &environment).unwrap();
         assert_eq!(settings.data, Path::new("from-flag"));
         assert_eq!(settings.domains, ["a.example", "b.example"]);
@@ -330,8 +380,15 @@ mod tests {
 
     #[test]
     fn says_which_address_cannot_be_listened_on() {
-        let options = Options { listen: vec!["8080".to_owned()], ..Options::default() };
-        let error = Settings::load(&options, &none).unwrap().addresses().unwrap_err().to_string();
+        let options = Options {
+            listen: vec!["8080".to_owned()],
+            ..Options::default()
+        };
+        let error = Settings::load(&options, &none)
+            .unwrap()
+            .addresses()
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("\"8080\""), "{error}");
     }
 }

@@ -28,7 +28,10 @@ pub(crate) fn endless() -> impl Iterator<Item = Tag> {
         let offset_ms = round.wrapping_mul(ROUND_MS);
         tags()
             .filter(|tag| !is_sequence_header(tag) && tag.timestamp_ms < ROUND_MS)
-            .map(move |tag| Tag { timestamp_ms: tag.timestamp_ms.wrapping_add(offset_ms), ..tag })
+            .map(move |tag| Tag {
+                timestamp_ms: tag.timestamp_ms.wrapping_add(offset_ms),
+                ..tag
+            })
     });
     headers.chain(round)
 }
@@ -56,7 +59,11 @@ fn tags() -> impl Iterator<Item = Tag> {
             if kind == MediaKind::Video && payload.get(1) == Some(&2) {
                 continue;
             }
-            return Some(Tag { kind, timestamp_ms, payload });
+            return Some(Tag {
+                kind,
+                timestamp_ms,
+                payload,
+            });
         }
     })
 }
@@ -67,15 +74,23 @@ mod tests {
 
     #[test]
     fn both_tracks_fill_a_round_exactly() {
-        let of = |kind| tags().filter(|tag| tag.kind == kind && tag.timestamp_ms < ROUND_MS && !is_sequence_header(tag)).count();
+        let of = |kind| {
+            tags()
+                .filter(|tag| tag.kind == kind && tag.timestamp_ms < ROUND_MS && !is_sequence_header(tag))
+                .count()
+        };
         assert_eq!(of(MediaKind::Video) * 40, ROUND_MS as usize);
         assert_eq!(of(MediaKind::Audio) * 1024 * 1000 / 48_000, ROUND_MS as usize);
     }
 
     #[test]
     fn the_second_round_follows_the_first() {
-        let pictures: Vec<u32> =
-            endless().filter(|tag| tag.kind == MediaKind::Video).skip(1).take(801).map(|tag| tag.timestamp_ms).collect();
+        let pictures: Vec<u32> = endless()
+            .filter(|tag| tag.kind == MediaKind::Video)
+            .skip(1)
+            .take(801)
+            .map(|tag| tag.timestamp_ms)
+            .collect();
         assert!(pictures.windows(2).all(|pair| pair[1] - pair[0] == 40), "{pictures:?}");
         assert_eq!(pictures[800], 2 * ROUND_MS);
     }

@@ -24,16 +24,29 @@ pub(crate) async fn run(settings: &Settings, scope: Option<&str>) -> Result<Exit
     }
     let scope = Scope::parse(scope)?;
     let data = tokio::task::spawn_blocking(move || Data::open(&folder)).await??;
-    let mut verification = Verification { data, scope, report: Report::default() };
+    let mut verification = Verification {
+        data,
+        scope,
+        report: Report::default(),
+    };
     verification.run().await?;
-    let Report { faults, playlists, segments, bytes } = verification.report;
+    let Report {
+        faults,
+        playlists,
+        segments,
+        bytes,
+    } = verification.report;
     let count = match faults {
         0 => "no fault".to_owned(),
         1 => "1 fault".to_owned(),
         faults => format!("{faults} faults"),
     };
     println!("{count} in {playlists} playlists and {segments} recorded segments ({bytes} bytes read)");
-    Ok(if faults == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if faults == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 /// What is looked at.
@@ -50,7 +63,10 @@ impl Scope {
             Some((bucket, channel)) => (bucket, Some(ChannelName::parse(channel)?)),
             None => (text, None),
         };
-        Ok(Self { bucket: Some(BucketName::parse(bucket)?), channel })
+        Ok(Self {
+            bucket: Some(BucketName::parse(bucket)?),
+            channel,
+        })
     }
 
     fn includes(&self, channel: &ChannelName) -> bool {
@@ -59,7 +75,9 @@ impl Scope {
 
     /// What the keys of this scope begin with.
     fn prefix(&self) -> String {
-        self.channel.as_ref().map_or(String::new(), |channel| format!("{channel}/"))
+        self.channel
+            .as_ref()
+            .map_or(String::new(), |channel| format!("{channel}/"))
     }
 }
 
@@ -89,8 +107,24 @@ impl Verification {
         for bucket in self.buckets().await? {
             self.recorded_segments(&bucket).await?;
             self.playlists(&bucket).await?;
+            self.require_channel(&bucket).await?;
         }
         Ok(())
+    }
+
+    /// A channel that was asked for must be there, or have left something: a misspelt name is not a clean bill.
+    async fn require_channel(&self, bucket: &BucketName) -> Result<()> {
+        match &self.scope.channel {
+            Some(channel) if self.report.playlists + self.report.segments == 0 => {
+                self.data
+                    .catalog
+                    .channel(bucket, channel)
+                    .await
+                    .with_context(|| format!("channel {bucket}/{channel}"))?;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn buckets(&self) -> Result<Vec<BucketName>> {
@@ -100,7 +134,12 @@ impl Verification {
             return Ok(vec![name.clone()]);
         }
         let mut found = Vec::new();
-        let mut query = BucketQuery { owner: None, prefix: String::new(), after: String::new(), limit: PAGE };
+        let mut query = BucketQuery {
+            owner: None,
+            prefix: String::new(),
+            after: String::new(),
+            limit: PAGE,
+        };
         loop {
             let page = catalog.buckets(&query).await?;
             found.extend(page.items.into_iter().map(|bucket| bucket.name));
@@ -120,7 +159,11 @@ impl Verification {
             let mut after = None;
             loop {
                 let (from, to) = (UnixTime::from_millis(0), UnixTime::from_millis(i64::MAX));
-                let page = self.data.catalog.segments_between(bucket, &channel, from, to, after, PAGE).await?;
+                let page = self
+                    .data
+                    .catalog
+                    .segments_between(bucket, &channel, from, to, after, PAGE)
+                    .await?;
                 let Some(last) = page.last() else { break };
                 after = Some(last.name);
                 for record in page {
@@ -128,7 +171,8 @@ impl Verification {
                     self.report.segments += 1;
                     self.report.bytes += record.length;
                     if let Err(mismatch) = check(&*self.data.store, bucket, &key, record.length, record.crc64).await {
-                        self.report.fault(bucket, key.as_str(), format_args!("recorded segment: {mismatch}"));
+                        self.report
+                            .fault(bucket, key.as_str(), format_args!("recorded segment: {mismatch}"));
                     }
                 }
             }
@@ -138,8 +182,12 @@ impl Verification {
 
     /// Checks that every playlist can be read, and that what it names is there.
     async fn playlists(&mut self, bucket: &BucketName) -> Result<()> {
-        let mut query =
-            ListQuery { prefix: self.scope.prefix(), delimiter: None, after: String::new(), limit: PAGE };
+        let mut query = ListQuery {
+            prefix: self.scope.prefix(),
+            delimiter: None,
+            after: String::new(),
+            limit: PAGE,
+        };
         loop {
             let page = self.data.store.list(bucket, &query).await?;
             for object in page.objects {
@@ -164,19 +212,31 @@ impl Verification {
             }
         };
         let folder = key.as_str().rsplit_once('/').map_or("", |(folder, _)| folder);
-        for uri in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        for uri in text
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        {
             // A playlist that its owner has put may name anything, elsewhere too.
             if uri.contains(':') || uri.starts_with('/') {
                 continue;
             }
-            let Ok(named) = ObjectKey::parse(&if folder.is_empty() { uri.to_owned() } else { format!("{folder}/{uri}") })
-            else {
-                self.report.fault(bucket, key.as_str(), format_args!("names {uri:?}, which is no object's key"));
+            let Ok(named) = ObjectKey::parse(&if folder.is_empty() {
+                uri.to_owned()
+            } else {
+                format!("{folder}/{uri}")
+            }) else {
+                self.report.fault(
+                    bucket,
+                    key.as_str(),
+                    format_args!("names {uri:?}, which is no object's key"),
+                );
                 continue;
             };
             // That the bytes of a recorded segment are right has been found out already.
             if let Err(error) = self.data.store.head(bucket, &named).await {
-                self.report.fault(bucket, key.as_str(), format_args!("names {uri}: {error}"));
+                self.report
+                    .fault(bucket, key.as_str(), format_args!("names {uri}: {error}"));
             }
         }
     }

@@ -18,7 +18,12 @@ const EDGES: &[(&str, &[&str])] = &[
     ("ingest", &["catalog", "hls", "media", "oss", "rtmp", "store"]),
     ("api", &["catalog", "hls", "oss", "store"]),
     ("console", &[]),
-    ("server", &["api", "catalog", "console", "hls", "ingest", "media", "oss", "rtmp", "store"]),
+    (
+        "server",
+        &[
+            "api", "catalog", "console", "hls", "ingest", "media", "oss", "rtmp", "store",
+        ],
+    ),
 ];
 
 /// The rooms without runtime, socket, file, clock or randomness.
@@ -26,18 +31,39 @@ const GROUND_FLOOR: &[&str] = &["rtmp", "media", "hls", "oss"];
 
 /// Crates that bring one of these.
 const IMPURE_CRATES: &[&str] = &[
-    "tokio", "mio", "async-std", "smol", "hyper", "socket2", "rand", "rand_core", "getrandom", "fastrand", "rusqlite",
+    "tokio",
+    "mio",
+    "async-std",
+    "smol",
+    "hyper",
+    "socket2",
+    "rand",
+    "rand_core",
+    "getrandom",
+    "fastrand",
+    "rusqlite",
     "tempfile",
 ];
 
 /// Parts of the standard library that do.
 const IMPURE_PATHS: &[&str] = &[
-    "std::fs", "std::net::Tcp", "std::net::Udp", "std::io::std", "std::thread", "std::env", "std::process",
-    "SystemTime", "Instant::now", "now_utc",
+    "std::fs",
+    "std::net::Tcp",
+    "std::net::Udp",
+    "std::io::std",
+    "std::thread",
+    "std::env",
+    "std::process",
+    "SystemTime",
+    "Instant::now",
+    "now_utc",
 ];
 
 fn crates() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("crates/ is above").to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("crates/ is above")
+        .to_owned()
 }
 
 #[test]
@@ -47,12 +73,18 @@ fn every_room_imports_only_what_the_table_allows() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     let expected: BTreeSet<String> = EDGES.iter().map(|(room, _)| (*room).to_owned()).collect();
-    assert_eq!(rooms, expected, "a room was added or removed: that is a decision, see docs/decisions");
+    assert_eq!(
+        rooms, expected,
+        "a room was added or removed: that is a decision, see docs/decisions"
+    );
     for (room, allowed) in EDGES {
         let imported = workspace_imports(&crates().join(room).join("Cargo.toml"));
         let allowed: BTreeSet<String> = allowed.iter().map(|name| (*name).to_owned()).collect();
         let forbidden: Vec<_> = imported.difference(&allowed).collect();
-        assert!(forbidden.is_empty(), "{room} imports {forbidden:?}, which the table does not allow");
+        assert!(
+            forbidden.is_empty(),
+            "{room} imports {forbidden:?}, which the table does not allow"
+        );
     }
 }
 
@@ -72,7 +104,9 @@ fn workspace_imports(manifest: &Path) -> BTreeSet<String> {
 fn the_ground_floor_pulls_in_no_runtime_socket_or_randomness() {
     for room in GROUND_FLOOR {
         let output = Command::new(env!("CARGO"))
-            .args(["tree", "--locked", "--edges", "normal", "--prefix", "none", "--format", "{p}"])
+            .args([
+                "tree", "--locked", "--edges", "normal", "--prefix", "none", "--format", "{p}",
+            ])
             .args(["--package", &format!("alluvium-{room}")])
             .current_dir(crates())
             .output()
@@ -115,7 +149,9 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
         let path = entry.unwrap().path();
         if path.is_dir() {
             found.extend(rust_files(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") && path.file_stem() != Some("tests".as_ref()) {
+        } else if path.extension().is_some_and(|extension| extension == "rs")
+            && path.file_stem() != Some("tests".as_ref())
+        {
             found.push(path);
         }
     }

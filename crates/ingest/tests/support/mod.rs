@@ -1,0 +1,270 @@
+//! The ingest service over stores in memory, and encoders that talk to it through pipes.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use alluvium_catalog::{Catalog, MemoryCatalog, NodeId};
+use alluvium_ingest::{Config, Ingest};
+use alluvium_oss::{
+    Acl, BucketName, ChannelConfig, ChannelName, Clock, Domains, ManualClock, ObjectKey, OwnerId, UnixTime,
+};
+use alluvium_rtmp::publisher::{Event, Publisher, Status};
+use alluvium_rtmp::{MediaKind, PublishRequest};
+use alluvium_store::{FaultyStore, MemoryStore, ObjectStore};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+pub const FRAG_DURATION_S: u32 = 2;
+pub const FRAG_COUNT: u32 = 3;
+
+/// Generous: whatever is awaited comes at once, or never.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+pub struct House {
+    pub ingest: Arc<Ingest>,
+    pub store: FaultyStore,
+    pub catalog: Arc<MemoryCatalog>,
+    pub clock: Arc<ManualClock>,
+    pub stop: CancellationToken,
+    pub bucket: BucketName,
+    _folder: tempfile::TempDir,
+}
+
+impl House {
+    pub async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// A house whose one bucket is public-read-write, so that publish URLs need no signature.
+    pub async fn with(configure: impl FnOnce(&mut Config)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = FaultyStore::new(Arc::new(MemoryStore::new()));
+        let catalog = Arc::new(MemoryCatalog::new());
+        let clock = Arc::new(ManualClock::new(UnixTime::from_secs(1_700_000_000)));
+        let mut config = Config::new(folder.path().join("spool"));
+        configure(&mut config);
+        let ingest = Ingest::new(
+            config,
+            Domains::new([], []),
+            NodeId::new("here"),
+            Arc::new(store.clone()),
+            catalog.clone(),
+            clock.clone(),
+        )
+        .unwrap();
+        let bucket = BucketName::parse("bucket").unwrap();
+        let owner = OwnerId::new("owner");
+        catalog
+            .create_bucket(&bucket, &owner, Some(Acl::PublicReadWrite), clock.now())
+            .await
+            .unwrap();
+        Self {
+            ingest: Arc::new(ingest),
+            store,
+            catalog,
+            clock,
+            stop: CancellationToken::new(),
+            bucket,
+            _folder: folder,
+        }
+    }
+
+    pub async fn channel(&self, name: &str) -> ChannelName {
+        let channel = ChannelName::parse(name).unwrap();
+        let config = ChannelConfig {
+            frag_duration_s: FRAG_DURATION_S,
+            frag_count: FRAG_COUNT,
+            ..ChannelConfig::default()
+        };
+        self.catalog
+            .put_channel(&self.bucket, &channel, &config, self.clock.now())
+            .await
+            .unwrap();
+        channel
+    }
+
+    /// An encoder that is connected and asks to publish `name`.
+    pub fn encoder(&self, name: &str) -> Encoder {
+        let (near, far) = tokio::io::duplex(1 << 20);
+        let peer: SocketAddr = "192.0.2.1:5000".parse().unwrap();
+        let served = tokio::spawn(Arc::clone(&self.ingest).serve_connection(far, peer, self.stop.clone()));
+        let request = PublishRequest {
+            app: "bucket/live".to_owned(),
+            tc_url: "rtmp://127.0.0.1:1935/bucket/live".to_owned(),
+            name: name.to_owned(),
+            encoder: "test".to_owned(),
+        };
+        Encoder {
+            pipe: near,
+            publisher: Publisher::new(request, [7; 32]),
+            next_ms: 0,
+            served,
+        }
+    }
+
+    /// An encoder whose publish is accepted.
+    pub async fn publishing(&self, name: &str) -> Encoder {
+        let mut encoder = self.encoder(name);
+        assert_eq!(encoder.event().await, Some(Event::Started));
+        encoder
+    }
+
+    /// Sends `seconds` of media at 25 pictures a second with a random access unit each second; the clock goes along.
+    pub async fn push(&self, encoder: &mut Encoder, seconds: u32) {
+        for _ in 0..seconds {
+            for picture in 0..25 {
+                encoder.picture(picture == 0).await;
+                self.clock.advance(Duration::from_millis(40));
+            }
+        }
+    }
+
+    pub async fn playlist(&self, channel: &ChannelName) -> Option<String> {
+        let key = ObjectKey::parse(&format!("{channel}/playlist.m3u8")).unwrap();
+        let object = self.store.get(&self.bucket, &key, None).await.ok()?;
+        Some(String::from_utf8(object.bytes().await.unwrap().to_vec()).unwrap())
+    }
+
+    /// Waits until the channel's playlist satisfies `reached`.
+    pub async fn playlist_when(&self, channel: &ChannelName, reached: impl Fn(&str) -> bool) -> String {
+        eventually(async || self.playlist(channel).await.filter(|text| reached(text))).await
+    }
+
+    /// Waits until the channel is free, that is, until its last session is closed.
+    pub async fn until_idle(&self, channel: &ChannelName) {
+        eventually(async || {
+            self.catalog
+                .live_session(&self.bucket, channel)
+                .await
+                .unwrap()
+                .is_none()
+                .then_some(())
+        })
+        .await;
+    }
+}
+
+/// Asks until there is an answer; each time after everything else that is ready has run.
+pub async fn eventually<T>(mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let asking = async {
+        loop {
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, asking)
+        .await
+        .expect("what is awaited never came")
+}
+
+/// The names of the segments that a playlist lists.
+pub fn segments(playlist: &str) -> Vec<&str> {
+    playlist.lines().filter(|line| line.ends_with(".ts")).collect()
+}
+
+/// A number that a tag of the playlist carries.
+pub fn tag(playlist: &str, name: &str) -> Option<u64> {
+    playlist
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':')?.parse().ok())
+}
+
+/// A publisher on the other end of a pipe.
+pub struct Encoder {
+    pipe: DuplexStream,
+    pub publisher: Publisher,
+    next_ms: u32,
+    served: JoinHandle<()>,
+}
+
+/// 640x360, Main profile: an AVCDecoderConfigurationRecord behind its FLV header.
+const AVC_SEQUENCE_HEADER: &[u8] = &[
+    0x17, 0, 0, 0, 0, 0x01, 0x4d, 0x40, 0x1e, 0xff, 0xe1, 0x00, 0x19, 0x67, 0x4d, 0x40, 0x1e, 0xd9, 0x80, 0xa0, 0x2f,
+    0xf9, 0x70, 0x11, 0x00, 0x00, 0x03, 0x00, 0x01, 0x00, 0x00, 0x03, 0x00, 0x32, 0x0f, 0x16, 0x2e, 0x68, 0x01, 0x00,
+    0x05, 0x68, 0xe9, 0x73, 0x2c, 0x80,
+];
+
+/// AVCC: one slice, of an IDR picture or not.
+const IDR: &[u8] = &[0x17, 1, 0, 0, 0, 0, 0, 0, 4, 0x65, 0x88, 0x84, 0x00];
+const NON_IDR: &[u8] = &[0x27, 1, 0, 0, 0, 0, 0, 0, 4, 0x41, 0x9a, 0x24, 0x6c];
+
+impl Encoder {
+    /// Sends what is due and waits for the server's next word; `None` when it has closed the connection.
+    pub async fn event(&mut self) -> Option<Event> {
+        let mut buffer = [0; 4096];
+        loop {
+            self.send().await;
+            let read = tokio::time::timeout(PATIENCE, self.pipe.read(&mut buffer))
+                .await
+                .expect("the server is silent");
+            let mut input = &buffer[..read.unwrap_or(0)];
+            if input.is_empty() {
+                return None;
+            }
+            if let Some(event) = self.publisher.receive(&mut input).unwrap() {
+                return Some(event);
+            }
+        }
+    }
+
+    /// Says nothing; gives how many bytes came until the server closed the connection.
+    pub async fn listen(&mut self) -> usize {
+        let mut heard = Vec::new();
+        tokio::time::timeout(PATIENCE, self.pipe.read_to_end(&mut heard))
+            .await
+            .expect("never closed")
+            .unwrap()
+    }
+
+    /// The server's words when it refuses or ends the publish.
+    pub async fn refusal(&mut self) -> Status {
+        match self.event().await {
+            Some(Event::Refused(status) | Event::Ended(status)) => status,
+            other => panic!("not refused: {other:?}"),
+        }
+    }
+
+    pub async fn picture(&mut self, random_access: bool) {
+        if self.next_ms == 0 {
+            self.video(AVC_SEQUENCE_HEADER).await;
+        }
+        self.video(if random_access { IDR } else { NON_IDR }).await;
+        self.next_ms += 40;
+    }
+
+    pub async fn video(&mut self, payload: &[u8]) {
+        self.publisher
+            .send_media(MediaKind::Video, self.next_ms, payload)
+            .unwrap();
+        self.send().await;
+    }
+
+    pub async fn audio(&mut self, payload: &[u8]) {
+        self.publisher
+            .send_media(MediaKind::Audio, self.next_ms, payload)
+            .unwrap();
+        self.send().await;
+    }
+
+    pub async fn unpublish(&mut self) {
+        self.publisher.unpublish();
+        self.send().await;
+    }
+
+    /// The network goes away without a word.
+    pub async fn cut_off(self) {
+        drop(self.pipe);
+        self.served.await.unwrap();
+    }
+
+    async fn send(&mut self) {
+        while let Some(bytes) = self.publisher.take_outgoing() {
+            // A server that has closed the connection is met at the next read.
+            let _ = self.pipe.write_all(&bytes).await;
+        }
+    }
+}
