@@ -179,10 +179,11 @@ fn create(folder: &Path) -> io::Result<Open> {
 }
 
 fn remove(path: &Path) {
-    if let Err(error) = fs::remove_file(path) {
-        if error.kind() != io::ErrorKind::NotFound {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
             tracing::warn!(path = %path.display(), %error, "an upload's file cannot be removed");
         }
+        _ => {}
     }
 }
 

@@ -17,8 +17,8 @@ pub(crate) async fn answer(call: &Call<'_>) -> Result<Response, Error> {
     let overrides = overrides(call)?;
     let bucket = authorise::existing_bucket(call).await?;
     let key = ObjectKey::parse(&call.request.key)?;
-    let conditions = &call.request.headers;
-    let wanted = conditions.value("range").and_then(range::parse);
+    let asked = &call.request.headers;
+    let wanted = asked.value("range").and_then(range::parse);
     let failed = |error| error::from_store(error, &bucket.name, &key);
     let object = match call.store.get(&bucket.name, &key, wanted).await {
         Ok(object) => object,
@@ -31,13 +31,13 @@ pub(crate) async fn answer(call: &Call<'_>) -> Result<Response, Error> {
         Err(other) => return Err(failed(other)),
     };
     authorise::may_read(call, &bucket, object.info.attributes.acl)?;
-    match conditions::weigh(conditions, &object.info) {
+    match conditions::weigh(asked, &object.info) {
         Verdict::Failed => return Err(ErrorCode::PreconditionFailed.into()),
         Verdict::NotModified => return Ok(headers::not_modified(&object.info)),
         Verdict::Send => {}
     }
     let extent = match wanted {
-        Some(wanted) if conditions::allows_range(conditions, &object.info) => extent(call, wanted, &object.info)?,
+        Some(wanted) if conditions::allows_range(asked, &object.info) => extent(call, wanted, &object.info)?,
         _ => Extent::Whole,
     };
     let object = match extent {

@@ -55,7 +55,7 @@ async fn an_object_has_a_bound() {
     ] {
         let put = Ask::new("PUT", "private-bucket/key").chunked(pieces(lengths));
         assert_eq!(world.ask(put).await.outcome(), expected);
-        assert_eq!(world.uploads(), 0);
+        world.no_uploads().await;
     }
     let announced = Ask::new("PUT", "private-bucket/key").header("content-length", "101");
     assert_eq!(world.ask(announced).await.refusal(), "400 EntityTooLarge");

@@ -1,10 +1,13 @@
 //! The service as its clients see it: requests in, whole answers out, over stores in memory and a hand-turned clock.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod access;
 mod authentication;
 mod bounds;
 mod buckets;
 mod channels;
+mod failing;
 mod objects;
 mod reading;
 mod vod;

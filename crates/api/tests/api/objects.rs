@@ -253,11 +253,9 @@ async fn an_upload_that_fails_or_breaks_off_leaves_no_file() {
     let stalled = Body::from_stream(first.chain(stream::pending()));
     tokio::select! {
         _ = world.send(put().chunked(stalled)) => panic!("answered"),
-        () = async { while world.uploads() == 0 { tokio::task::yield_now().await } } => {}
+        () = until("the upload has begun", async || world.uploads() > 0) => {}
     }
-    while world.uploads() > 0 {
-        tokio::task::yield_now().await;
-    }
+    world.no_uploads().await;
     assert_eq!(world.bytes("private-bucket", "key").await.unwrap(), [1; 100]);
 }
 

@@ -12,7 +12,7 @@ use alluvium_oss::{
     Acl, BucketName, ChannelConfig, ChannelName, Clock, Domains, ManualClock, ObjectKey, OwnerId, Secret, UnixTime,
     percent, sign,
 };
-use alluvium_store::{Attributes, MemoryStore, ObjectStore, Put};
+use alluvium_store::{Attributes, FaultyStore, MemoryStore, ObjectStore, Put};
 use axum::Router;
 use axum::body::Body;
 use base64::Engine as _;
@@ -45,7 +45,7 @@ pub(crate) enum Form {
 
 pub(crate) struct World {
     router: Router,
-    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) store: Arc<FaultyStore>,
     pub(crate) catalog: Arc<MemoryCatalog>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) uploads: TempDir,
@@ -62,7 +62,7 @@ impl World {
     }
 
     pub(crate) async fn with(limits: Limits) -> Self {
-        let store = Arc::new(MemoryStore::new());
+        let store = Arc::new(FaultyStore::new(Arc::new(MemoryStore::new())));
         let catalog = Arc::new(MemoryCatalog::new());
         let clock = Arc::new(ManualClock::new(UnixTime::from_secs(NOW_S)));
         let uploads = TempDir::new().unwrap();
@@ -140,6 +140,11 @@ impl World {
     /// How many files wait in the upload folder.
     pub(crate) fn uploads(&self) -> usize {
         std::fs::read_dir(self.uploads.path().join("uploads")).map_or(0, |entries| entries.count())
+    }
+
+    /// Waits until the upload folder is empty; files of failed uploads are removed in the background.
+    pub(crate) async fn no_uploads(&self) {
+        until("the upload folder is empty", async || self.uploads() == 0).await;
     }
 
     /// Sends a request and receives the whole answer, which has what every answer has.
@@ -287,6 +292,18 @@ impl World {
             .await
             .unwrap();
     }
+}
+
+/// Waits for what must come soon.
+pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let wait = async {
+        while !holds().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), wait)
+        .await
+        .unwrap_or_else(|_| panic!("{what}"));
 }
 
 /// A request in the making.
