@@ -150,13 +150,13 @@ def test_rtmp_nonsense_ends_that_connection_only(server, bucket, port):
     # After a right handshake: a type-3 header on a chunk stream that has had no other.
     for data in (b"\x03" + os.urandom(4000), handshake + bytes(1536) + b"\xc5" + os.urandom(4000)):
         exchange(getattr(server, port), data)
-    server.wait_for_log("(?i)rtmp|chunk|handshake|connection")
+    server.wait_for_log("does not speak RTMP")
 
 
 @pytest.mark.parametrize("port", ["http_port", "rtmp_port"])
 def test_a_tls_client_hello_is_closed_with_a_word_in_the_log(server, bucket, port):
     exchange(getattr(server, port), CLIENT_HELLO)
-    server.wait_for_log("(?i)tls")
+    server.wait_for_log("TLS")
 
 
 @pytest.mark.parametrize("port", ["http_port", "rtmp_port"])

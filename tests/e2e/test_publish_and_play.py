@@ -216,6 +216,13 @@ def test_segments_are_named_by_the_time_they_began(recording):
     assert [after - before for before, after in zip(names, names[1:])] == pytest.approx([1000 * FRAG_DURATION_S] * 6, abs=500)
 
 
+def test_segments_may_be_cached_for_good_and_the_live_playlist_for_half_a_target_duration(recording):
+    listed = recording.bucket.head_object(f"{CHANNEL}/{PLAYLIST}").headers
+    assert (listed["Content-Type"], listed["Cache-Control"]) == ("application/x-mpegURL", f"max-age={FRAG_DURATION_S // 2}")
+    segment = recording.bucket.head_object(client.segment_keys(recording.bucket, CHANNEL)[0]).headers
+    assert (segment["Content-Type"], segment["Cache-Control"]) == ("video/mp2t", "max-age=31536000, immutable")
+
+
 def test_a_private_bucket_shows_nothing_to_strangers(recording):
     answer = player.fetch(recording.play_url)
     assert answer.status_code == (403 if recording.acl == oss2.BUCKET_ACL_PRIVATE else 200)
