@@ -20,7 +20,8 @@ pub(super) const CONTENT_TYPE: &str = "application/x-mpegURL";
 /// `InvalidArgument` with the EC of the parameter at fault, of an empty span, or of one with too many segments.
 pub(super) async fn playlist(call: &Call<'_>, bucket: &BucketName, channel: &ChannelName) -> Result<String, Error> {
     let range = VodRange::parse(call.request.query.pairs())?;
-    let entries_max = call.config.limits.vod_entries_max;
+    // The writer leaves out what is beyond its own bound; here it is refused.
+    let entries_max = call.config.limits.vod_entries_max.min(MediaPlaylist::ENTRIES_MAX);
     let mut segments: Vec<SegmentRecord> = Vec::new();
     loop {
         let after = segments.last().map(|segment| segment.name);

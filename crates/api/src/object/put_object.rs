@@ -89,8 +89,7 @@ impl Commit {
         };
         // Where an object is replaced, no playlist may name its segment from before. A put that must not replace
         // anything leaves the record of an existing object alone when it fails.
-        let replaces = self.condition == Condition::None;
-        if replaces {
+        if self.condition == Condition::None {
             self.catalog
                 .withdraw_segment(&self.bucket, &self.key)
                 .await
@@ -104,12 +103,11 @@ impl Commit {
         if let Some(file) = file {
             file.release();
         }
-        if !replaces {
-            self.catalog
-                .withdraw_segment(&self.bucket, &self.key)
-                .await
-                .map_err(error::from_catalog)?;
-        }
+        // A segment may have been recorded while it was being replaced.
+        self.catalog
+            .withdraw_segment(&self.bucket, &self.key)
+            .await
+            .map_err(error::from_catalog)?;
         Ok(info)
     }
 }

@@ -100,3 +100,39 @@ async fn a_client_that_goes_away_during_the_put_leaves_it_whole() {
     );
     world.no_uploads().await;
 }
+
+#[tokio::test]
+async fn a_segment_recorded_while_its_object_is_changed_is_withdrawn() {
+    for method in ["PUT", "DELETE"] {
+        let world = World::with_buckets().await;
+        let operation = if method == "PUT" {
+            Operation::Put
+        } else {
+            Operation::Delete
+        };
+        let gate = Gate::closed();
+        let key = "private-bucket/channel/1700000000000.ts";
+        world.store.add(Rule::on(operation, Fault::Hold(gate.clone())).times(1));
+        let change = world.ask(if method == "PUT" {
+            Ask::new("PUT", key).body("mine")
+        } else {
+            Ask::new("DELETE", key)
+        });
+        let record = async {
+            until("the store is asked", async || world.store.calls(operation) > 0).await;
+            world.record("private-bucket", "channel", &[NOW_S * 1000]).await;
+            gate.open();
+        };
+        let (answer, ()) = futures_util::future::join(change, record).await;
+        assert!(matches!(answer.status, 200 | 204));
+        let vod = Ask::new(
+            "GET",
+            "private-bucket/channel?vod&startTime=1700000000&endTime=1700000000",
+        );
+        assert_eq!(
+            world.ask(vod).await.refusal(),
+            "400 InvalidArgument 0044-00000308",
+            "{method}"
+        );
+    }
+}
