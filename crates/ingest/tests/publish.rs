@@ -1,5 +1,7 @@
 //! What becomes of a publish, from its acceptance to its end.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
+
 mod support;
 
 use std::time::Duration;

@@ -349,8 +349,9 @@ mod tests {
     fn the_documentation_names_every_key() {
         let document = include_str!("../../../docs/configuration.md");
         for key in KEYS.iter().flat_map(|(_, keys)| keys.iter()) {
+            let named = [format!("`{key}`"), format!("`[{key}]`")];
             assert!(
-                document.contains(&format!("`{key}`")),
+                named.iter().any(|name| document.contains(name)),
                 "docs/configuration.md does not name `{key}`"
             );
         }

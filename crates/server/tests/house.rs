@@ -2,6 +2,8 @@
 //!
 //! Changing this file is changing the architecture; see ARCHITECTURE.md.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -16,29 +16,29 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-pub const FRAG_DURATION_S: u32 = 2;
-pub const FRAG_COUNT: u32 = 3;
+pub(crate) const FRAG_DURATION_S: u32 = 2;
+pub(crate) const FRAG_COUNT: u32 = 3;
 
 /// Generous: whatever is awaited comes at once, or never.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-pub struct House {
-    pub ingest: Arc<Ingest>,
-    pub store: FaultyStore,
-    pub catalog: Arc<MemoryCatalog>,
-    pub clock: Arc<ManualClock>,
-    pub stop: CancellationToken,
-    pub bucket: BucketName,
+pub(crate) struct House {
+    pub(crate) ingest: Arc<Ingest>,
+    pub(crate) store: FaultyStore,
+    pub(crate) catalog: Arc<MemoryCatalog>,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) stop: CancellationToken,
+    pub(crate) bucket: BucketName,
     _folder: tempfile::TempDir,
 }
 
 impl House {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(|_| {}).await
     }
 
     /// A house whose one bucket is public-read-write, so that publish URLs need no signature.
-    pub async fn with(configure: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) async fn with(configure: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = FaultyStore::new(Arc::new(MemoryStore::new()));
         let catalog = Arc::new(MemoryCatalog::new());
@@ -71,7 +71,7 @@ impl House {
         }
     }
 
-    pub async fn channel(&self, name: &str) -> ChannelName {
+    pub(crate) async fn channel(&self, name: &str) -> ChannelName {
         let channel = ChannelName::parse(name).unwrap();
         let config = ChannelConfig {
             frag_duration_s: FRAG_DURATION_S,
@@ -86,7 +86,7 @@ impl House {
     }
 
     /// An encoder that is connected and asks to publish `name`.
-    pub fn encoder(&self, name: &str) -> Encoder {
+    pub(crate) fn encoder(&self, name: &str) -> Encoder {
         let (near, far) = tokio::io::duplex(1 << 20);
         let peer: SocketAddr = "192.0.2.1:5000".parse().unwrap();
         let served = tokio::spawn(Arc::clone(&self.ingest).serve_connection(far, peer, self.stop.clone()));
@@ -105,14 +105,14 @@ impl House {
     }
 
     /// An encoder whose publish is accepted.
-    pub async fn publishing(&self, name: &str) -> Encoder {
+    pub(crate) async fn publishing(&self, name: &str) -> Encoder {
         let mut encoder = self.encoder(name);
         assert_eq!(encoder.event().await, Some(Event::Started));
         encoder
     }
 
     /// Sends `seconds` of media at 25 pictures a second with a random access unit each second; the clock goes along.
-    pub async fn push(&self, encoder: &mut Encoder, seconds: u32) {
+    pub(crate) async fn push(&self, encoder: &mut Encoder, seconds: u32) {
         for _ in 0..seconds {
             for picture in 0..25 {
                 encoder.picture(picture == 0).await;
@@ -121,19 +121,19 @@ impl House {
         }
     }
 
-    pub async fn playlist(&self, channel: &ChannelName) -> Option<String> {
+    pub(crate) async fn playlist(&self, channel: &ChannelName) -> Option<String> {
         let key = ObjectKey::parse(&format!("{channel}/playlist.m3u8")).unwrap();
         let object = self.store.get(&self.bucket, &key, None).await.ok()?;
         Some(String::from_utf8(object.bytes().await.unwrap().to_vec()).unwrap())
     }
 
     /// Waits until the channel's playlist satisfies `reached`.
-    pub async fn playlist_when(&self, channel: &ChannelName, reached: impl Fn(&str) -> bool) -> String {
+    pub(crate) async fn playlist_when(&self, channel: &ChannelName, reached: impl Fn(&str) -> bool) -> String {
         eventually(async || self.playlist(channel).await.filter(|text| reached(text))).await
     }
 
     /// Waits until the channel is free, that is, until its last session is closed.
-    pub async fn until_idle(&self, channel: &ChannelName) {
+    pub(crate) async fn until_idle(&self, channel: &ChannelName) {
         eventually(async || {
             self.catalog
                 .live_session(&self.bucket, channel)
@@ -147,7 +147,7 @@ impl House {
 }
 
 /// Asks until there is an answer; each time after everything else that is ready has run.
-pub async fn eventually<T>(mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+pub(crate) async fn eventually<T>(mut ask: impl AsyncFnMut() -> Option<T>) -> T {
     let asking = async {
         loop {
             if let Some(answer) = ask().await {
@@ -162,21 +162,21 @@ pub async fn eventually<T>(mut ask: impl AsyncFnMut() -> Option<T>) -> T {
 }
 
 /// The names of the segments that a playlist lists.
-pub fn segments(playlist: &str) -> Vec<&str> {
+pub(crate) fn segments(playlist: &str) -> Vec<&str> {
     playlist.lines().filter(|line| line.ends_with(".ts")).collect()
 }
 
 /// A number that a tag of the playlist carries.
-pub fn tag(playlist: &str, name: &str) -> Option<u64> {
+pub(crate) fn tag(playlist: &str, name: &str) -> Option<u64> {
     playlist
         .lines()
         .find_map(|line| line.strip_prefix(name)?.strip_prefix(':')?.parse().ok())
 }
 
 /// A publisher on the other end of a pipe.
-pub struct Encoder {
+pub(crate) struct Encoder {
     pipe: DuplexStream,
-    pub publisher: Publisher,
+    pub(crate) publisher: Publisher,
     next_ms: u32,
     served: JoinHandle<()>,
 }
@@ -194,7 +194,7 @@ const NON_IDR: &[u8] = &[0x27, 1, 0, 0, 0, 0, 0, 0, 4, 0x41, 0x9a, 0x24, 0x6c];
 
 impl Encoder {
     /// Sends what is due and waits for the server's next word; `None` when it has closed the connection.
-    pub async fn event(&mut self) -> Option<Event> {
+    pub(crate) async fn event(&mut self) -> Option<Event> {
         let mut buffer = [0; 4096];
         loop {
             self.send().await;
@@ -212,7 +212,7 @@ impl Encoder {
     }
 
     /// Says nothing; gives how many bytes came until the server closed the connection.
-    pub async fn listen(&mut self) -> usize {
+    pub(crate) async fn listen(&mut self) -> usize {
         let mut heard = Vec::new();
         tokio::time::timeout(PATIENCE, self.pipe.read_to_end(&mut heard))
             .await
@@ -221,14 +221,14 @@ impl Encoder {
     }
 
     /// The server's words when it refuses or ends the publish.
-    pub async fn refusal(&mut self) -> Status {
+    pub(crate) async fn refusal(&mut self) -> Status {
         match self.event().await {
             Some(Event::Refused(status) | Event::Ended(status)) => status,
             other => panic!("not refused: {other:?}"),
         }
     }
 
-    pub async fn picture(&mut self, random_access: bool) {
+    pub(crate) async fn picture(&mut self, random_access: bool) {
         if self.next_ms == 0 {
             self.video(AVC_SEQUENCE_HEADER).await;
         }
@@ -236,27 +236,27 @@ impl Encoder {
         self.next_ms += 40;
     }
 
-    pub async fn video(&mut self, payload: &[u8]) {
+    pub(crate) async fn video(&mut self, payload: &[u8]) {
         self.publisher
             .send_media(MediaKind::Video, self.next_ms, payload)
             .unwrap();
         self.send().await;
     }
 
-    pub async fn audio(&mut self, payload: &[u8]) {
+    pub(crate) async fn audio(&mut self, payload: &[u8]) {
         self.publisher
             .send_media(MediaKind::Audio, self.next_ms, payload)
             .unwrap();
         self.send().await;
     }
 
-    pub async fn unpublish(&mut self) {
+    pub(crate) async fn unpublish(&mut self) {
         self.publisher.unpublish();
         self.send().await;
     }
 
     /// The network goes away without a word.
-    pub async fn cut_off(self) {
+    pub(crate) async fn cut_off(self) {
         drop(self.pipe);
         self.served.await.unwrap();
     }
