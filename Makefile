@@ -25,7 +25,7 @@ check: ## Format, lints, documentation and the walls of the house; warnings are 
 
 test: unit e2e ## Everything `unit` and `e2e` run
 
-unit: ## Unit, property, conformance and documentation tests of every crate
+unit: setup ## Unit, property, conformance and documentation tests of every crate
 	$(CARGO) test --workspace --locked
 
 e2e: setup ## The real binary with ffmpeg, GStreamer and oss2; PYTEST_ARGS='-k name' picks tests
@@ -40,7 +40,7 @@ deny: $(CARGO_DENY) ## Licences, sources and duplicates of all dependencies (com
 demo: ## Serve with a bucket, a channel and a test stream of its own
 	$(CARGO) run -p alluvium-server --bin alluvium --locked -- demo
 
-setup: ## Install what the end-to-end tests need: Debian packages that are missing, and .venv
+setup: ## Install what the tests need: Debian packages that are missing, and .venv
 	@tests/tools/setup
 
 clean-tools: ## Remove what `setup`, `fuzz` and `deny` have installed in this folder
