@@ -16,7 +16,7 @@ pub(crate) struct Admitted {
 }
 
 /// Why a publish is refused, as the encoder's user reads it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refusal {
     pub(crate) code: StatusCode,
     pub(crate) reason: String,

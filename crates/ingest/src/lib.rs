@@ -37,6 +37,7 @@
 mod admission;
 mod config;
 mod connection;
+mod end;
 mod ending;
 mod faults;
 mod gate;
@@ -45,10 +46,12 @@ mod lister;
 mod recorder;
 mod retry;
 mod scratch;
+mod session;
 mod sessions;
 mod spool;
 mod statistics;
 mod stream;
+mod wire;
 
 use std::io;
 use std::sync::Arc;

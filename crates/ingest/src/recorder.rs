@@ -2,7 +2,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use alluvium_catalog::Lease;
+use alluvium_catalog::{self as catalog, Lease, SessionId};
 use alluvium_hls::Segment;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -38,7 +38,8 @@ pub(crate) enum Outcome {
     Failed(Listed, String),
 }
 
-/// One session's way from work to listed segments: writes the spool in a task of its own, and lists in another.
+/// One session's way from work to listed segments: writes the spool in a task of its own, and lists in another; when
+/// no more work comes, whatever became of the connection, all of it is listed and the session is closed.
 pub(crate) struct Recorder {
     queue: mpsc::Sender<Work>,
     task: JoinHandle<Outcome>,
@@ -88,7 +89,7 @@ enum Writing {
 async fn record(ingest: Arc<Ingest>, lease: Lease, mut work: mpsc::Receiver<Work>) -> Outcome {
     let session = lease.session;
     let (finished, to_list) = mpsc::channel(SEGMENTS_QUEUED_MAX);
-    let lister = tokio::spawn(Lister::new(Arc::clone(&ingest), lease).run(to_list));
+    let lister = tokio::spawn(Lister::new(Arc::clone(&ingest), lease.clone()).run(to_list));
     let spooled = spool(&ingest, session, &mut work, &finished).await;
     // From here the publisher's task learns that no more is taken.
     drop(work);
@@ -98,6 +99,7 @@ async fn record(ingest: Arc<Ingest>, lease: Lease, mut work: mpsc::Receiver<Work
         Err(error) => Outcome::Failed(Listed::default(), format!("internal error while listing: {error}")),
     };
     ingest.spool.close_session(session).await;
+    ingest.close(&lease).await;
     match (outcome, spooled) {
         (Outcome::Complete(listed), Err(error)) => {
             error!(%error, %session, "the spool cannot be written; the recording stops");
@@ -110,7 +112,7 @@ async fn record(ingest: Arc<Ingest>, lease: Lease, mut work: mpsc::Receiver<Work
 /// Writes until no more work comes, or the lister takes no more segments.
 async fn spool(
     ingest: &Ingest,
-    session: alluvium_catalog::SessionId,
+    session: SessionId,
     work: &mut mpsc::Receiver<Work>,
     finished: &mpsc::Sender<Finished>,
 ) -> io::Result<()> {
@@ -138,5 +140,17 @@ async fn spool(
                 return Err(io::Error::other("media outside of a segment"));
             }
         };
+    }
+}
+
+impl Ingest {
+    /// Ends the session in the catalog; the channel is free from then on.
+    pub(crate) async fn close(&self, lease: &Lease) {
+        match self.catalog.close_session(lease, self.clock.now()).await {
+            Ok(()) | Err(catalog::Error::Fenced { .. }) => {}
+            Err(error) => {
+                error!(bucket = %lease.bucket, channel = %lease.channel, %error, "a session could not be closed in the catalog");
+            }
+        }
     }
 }

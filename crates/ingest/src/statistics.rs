@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use alluvium_catalog::{AudioStatistics, Statistics, VideoStatistics};
 use alluvium_media::{AccessUnit, Content, Timestamp, Tracks};
-use alluvium_oss::UnixTime;
+use tokio::time::Instant;
 
 /// Over how many samples, one a second, bandwidth is averaged.
 const SAMPLES: usize = 10;
@@ -17,7 +17,7 @@ pub(crate) struct Meter {
     tracks: Tracks,
     received: Received,
     /// The totals at the last samples, oldest first.
-    samples: VecDeque<(UnixTime, Received)>,
+    samples: VecDeque<(Instant, Received)>,
     /// First video DTS since the tracks last changed, and how many units have come after it.
     video_since: Option<(Timestamp, u64)>,
     last_video: Timestamp,
@@ -31,7 +31,7 @@ struct Received {
 }
 
 impl Meter {
-    pub(crate) fn new(at: UnixTime) -> Self {
+    pub(crate) fn new(at: Instant) -> Self {
         Self {
             tracks: Tracks::default(),
             received: Received::default(),
@@ -61,13 +61,13 @@ impl Meter {
     }
 
     /// Takes a sample, once a second or so, and says what the stream is like now.
-    pub(crate) fn sample(&mut self, at: UnixTime) -> Statistics {
+    pub(crate) fn sample(&mut self, at: Instant) -> Statistics {
         self.samples.push_back((at, self.received));
         if self.samples.len() > SAMPLES {
             self.samples.pop_front();
         }
         let (since, before) = self.samples[0];
-        let span = at.since(since);
+        let span = at.duration_since(since);
         Statistics {
             video: self.tracks.video.as_ref().map(|video| VideoStatistics {
                 width: video.width,

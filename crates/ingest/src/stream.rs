@@ -4,9 +4,10 @@ use std::time::Duration;
 use alluvium_catalog::Lease;
 use alluvium_hls::{Closed, Segment, Segmenter, SegmenterConfig};
 use alluvium_media::{AccessUnit, Content, Demuxer, Fault, Item, Kind, Timestamp};
-use alluvium_oss::UnixTime;
+use alluvium_oss::{Clock, UnixTime};
 use alluvium_rtmp::MediaKind;
 use bytes::Bytes;
+use tokio::time::Instant;
 use tracing::warn;
 
 use crate::faults::Faults;
@@ -30,6 +31,22 @@ pub(crate) enum Work {
     End(Segment),
 }
 
+/// The present, by both clocks: the wall's names segments, and may be stepped; the other measures.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Now {
+    pub(crate) wall: UnixTime,
+    pub(crate) instant: Instant,
+}
+
+impl Now {
+    pub(crate) fn by(clock: &dyn Clock) -> Self {
+        Self {
+            wall: clock.now(),
+            instant: Instant::now(),
+        }
+    }
+}
+
 /// One session's media from RTMP payloads to work for its recorder, in plain calls.
 pub(crate) struct Stream {
     demuxer: Demuxer,
@@ -47,7 +64,7 @@ struct Muxing {
     /// The codec of video that is not H.264.
     foreign_video: Option<String>,
     work: Vec<Work>,
-    last_batch: UnixTime,
+    last_batch: Instant,
     received: Received,
 }
 
@@ -59,7 +76,7 @@ pub(crate) struct Received {
 }
 
 impl Stream {
-    pub(crate) fn new(lease: &Lease, audio_only: bool, at: UnixTime) -> Self {
+    pub(crate) fn new(lease: &Lease, audio_only: bool, now: Now) -> Self {
         let frag_duration = Duration::from_secs(lease.config.frag_duration_s.into());
         Self {
             demuxer: Demuxer::new(alluvium_media::Limits::default()),
@@ -70,11 +87,11 @@ impl Stream {
                     audio_only,
                 }),
                 places: Places::after(lease, frag_duration),
-                meter: Meter::new(at),
+                meter: Meter::new(now.instant),
                 faults: Faults::default(),
                 foreign_video: None,
                 work: Vec::new(),
-                last_batch: at,
+                last_batch: now.instant,
                 received: Received::default(),
             },
         }
@@ -88,7 +105,7 @@ impl Stream {
     }
 
     /// Takes one RTMP audio or video payload that arrived `now`.
-    pub(crate) fn receive(&mut self, kind: MediaKind, timestamp_ms: u32, payload: &[u8], now: UnixTime) {
+    pub(crate) fn receive(&mut self, kind: MediaKind, timestamp_ms: u32, payload: &[u8], now: Now) {
         let kind = match kind {
             MediaKind::Audio => Kind::Audio,
             MediaKind::Video => Kind::Video,
@@ -100,7 +117,7 @@ impl Stream {
     }
 
     /// Ends the open segment: the publish is over.
-    pub(crate) fn finish(&mut self, now: UnixTime) {
+    pub(crate) fn finish(&mut self, now: Now) {
         let muxing = &mut self.muxing;
         self.demuxer.finish(&mut |item| muxing.take(item, now));
         if let Some(closed) = muxing.segmenter.finish() {
@@ -109,7 +126,7 @@ impl Stream {
     }
 
     /// Gives up what the segmenter holds to the recorder, whatever its length.
-    pub(crate) fn flush(&mut self, now: UnixTime) {
+    pub(crate) fn flush(&mut self, now: Now) {
         self.muxing.flush(now);
     }
 
@@ -141,7 +158,7 @@ impl Stream {
 }
 
 impl Muxing {
-    fn take(&mut self, item: Item<'_>, now: UnixTime) {
+    fn take(&mut self, item: Item<'_>, now: Now) {
         match item {
             Item::Tracks(tracks) => {
                 self.meter.set_tracks(tracks);
@@ -160,7 +177,7 @@ impl Muxing {
         }
     }
 
-    fn push(&mut self, unit: &AccessUnit<'_>, now: UnixTime) {
+    fn push(&mut self, unit: &AccessUnit<'_>, now: Now) {
         self.meter.count(unit);
         match unit.content {
             Content::Video(_) => self.received.video = true,
@@ -173,8 +190,8 @@ impl Muxing {
             self.end(closed);
         }
         if begins && let Some(beginning) = self.segmenter.beginning() {
-            let place = self.places.next(beginning.discontinuity, now);
-            self.last_batch = now;
+            let place = self.places.next(beginning.discontinuity, now.wall);
+            self.last_batch = now.instant;
             self.work.push(Work::Begin(place));
         }
     }
@@ -187,14 +204,15 @@ impl Muxing {
         self.work.push(Work::End(closed.segment));
     }
 
-    fn flush_when_due(&mut self, now: UnixTime) {
-        if self.segmenter.batch_length() >= BATCH_BYTES || now.since(self.last_batch) >= BATCH_INTERVAL {
+    fn flush_when_due(&mut self, now: Now) {
+        if self.segmenter.batch_length() >= BATCH_BYTES || now.instant.duration_since(self.last_batch) >= BATCH_INTERVAL
+        {
             self.flush(now);
         }
     }
 
-    fn flush(&mut self, now: UnixTime) {
-        self.last_batch = now;
+    fn flush(&mut self, now: Now) {
+        self.last_batch = now.instant;
         // Audio that waits for company in its packet would be lost with the process as well.
         self.segmenter.flush();
         if self.segmenter.batch_length() > 0 {

@@ -13,6 +13,9 @@ use alluvium_store::faulty::{Fault, Gate, Keys, Operation, Rule};
 use alluvium_store::{Error, ListQuery, ObjectStore, check};
 use support::{FRAG_COUNT, House, segments, tag};
 
+/// The server's clock is stepped by this.
+const HOUR: Duration = Duration::from_secs(3600);
+
 #[tokio::test]
 async fn what_was_sent_is_stored_recorded_and_listed() {
     let house = House::new().await;
@@ -406,9 +409,35 @@ async fn silence_ends_a_publish_in_words() {
     let mut encoder = house.publishing("camera").await;
     house.push(&mut encoder, 3).await;
     house.playlist_when(&channel, |text| segments(text).len() == 1).await;
-    house.clock.advance(Duration::from_secs(30));
     assert!(encoder.refusal().await.description.contains("No media came for 30 s"));
     house.until_idle(&channel).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stepped_clock_ends_nothing_and_never_goes_back_in_the_playlist() {
+    let house = House::new().await;
+    let channel = house.channel("camera").await;
+    let mut encoder = house.publishing("camera").await;
+    house.push(&mut encoder, 3).await;
+    house.playlist_when(&channel, |text| segments(text).len() == 1).await;
+    let began = house.clock.now();
+    for stepped in [began.plus(HOUR), began.minus(HOUR)] {
+        house.clock.set(stepped);
+        // A tick passes by both clocks.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        house.push(&mut encoder, 4).await;
+    }
+    encoder.cut_off().await;
+    let records = house
+        .catalog
+        .latest_segments(&house.bucket, &channel, 10)
+        .await
+        .unwrap();
+    assert_eq!(records.iter().map(|record| record.duration).sum::<u64>(), 11 * 90_000);
+    assert!(
+        records.is_sorted_by(|a, b| a.name < b.name && a.program_date_time <= b.program_date_time),
+        "{records:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -423,7 +452,6 @@ async fn a_publish_without_h264_ends_in_words() {
     let mut audio_alone = house.publishing("camera").await;
     audio_alone.audio(&[0xaf, 0, 0x11, 0x88]).await;
     audio_alone.audio(&[0xaf, 1, 0x21, 0x10, 0x04]).await;
-    house.clock.advance(Duration::from_secs(20));
     let words = audio_alone.refusal().await.description;
     assert!(words.contains("No H.264 video came within 20 s"), "{words}");
 }

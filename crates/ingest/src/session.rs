@@ -1,0 +1,177 @@
+use std::time::Duration;
+
+use alluvium_catalog::{self as catalog, Activity, Lease};
+use alluvium_rtmp::{self as rtmp, Event};
+use tokio::time::Instant;
+use tracing::{debug, info, warn};
+
+use crate::Ingest;
+use crate::admission::Refusal;
+use crate::end::End;
+use crate::recorder::{Ended, Outcome, Recorder};
+use crate::sessions::Running;
+use crate::stream::{Now, Stream};
+use crate::wire::Step;
+
+/// One publish while it runs.
+pub(crate) struct Session {
+    pub(crate) lease: Lease,
+    pub(crate) media: Media,
+    pub(crate) recorder: Recorder,
+    began: Instant,
+}
+
+/// What the bytes of the wire go into.
+pub(crate) struct Media {
+    pub(crate) running: Running,
+    stream: Stream,
+    /// When media last came; at first, when the session began.
+    heard: Instant,
+}
+
+/// What the media of one read led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Taken {
+    More,
+    Unpublished,
+}
+
+impl Media {
+    /// Takes what came in one read, up to the end of the publish.
+    pub(crate) fn take(
+        &mut self,
+        connection: &mut rtmp::Connection,
+        mut input: &[u8],
+        now: Now,
+    ) -> Result<Step<Taken>, rtmp::Error> {
+        while let Some(event) = connection.receive(&mut input)? {
+            match event {
+                Event::Media {
+                    kind,
+                    timestamp_ms,
+                    payload,
+                } => {
+                    self.running.heard(now.wall);
+                    self.heard = now.instant;
+                    self.stream.receive(kind, timestamp_ms, payload, now);
+                }
+                Event::Metadata(metadata) => self.stream.announce(&metadata),
+                Event::Unpublish => {
+                    return Ok(Step {
+                        value: Taken::Unpublished,
+                        rest: input.len(),
+                    });
+                }
+                event => note(&event),
+            }
+        }
+        Ok(Step {
+            value: Taken::More,
+            rest: 0,
+        })
+    }
+}
+
+impl Session {
+    pub(crate) fn new(lease: Lease, running: Running, recorder: Recorder, audio_only: bool, now: Now) -> Self {
+        Self {
+            media: Media {
+                running,
+                stream: Stream::new(&lease, audio_only, now),
+                heard: now.instant,
+            },
+            recorder,
+            lease,
+            began: now.instant,
+        }
+    }
+
+    /// Gives the recorder what the stream has for it; waits while its queue is full.
+    pub(crate) async fn hand_over(&mut self) -> Result<(), Ended> {
+        if self.media.stream.has_work() {
+            for work in self.media.stream.take_work() {
+                self.recorder.send(work).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at the clock, once a second or so: is there media, and is the lease still ours?
+    pub(crate) async fn tick(&mut self, ingest: &Ingest) -> Option<End> {
+        let config = &ingest.config;
+        let now = Now::by(&*ingest.clock);
+        if let Some(refusal) = self.missing_media(now.instant, config.first_media_timeout, config.audio_only) {
+            return Some(End::NoMedia(refusal));
+        }
+        if now.instant.duration_since(self.media.heard) >= config.silence_timeout {
+            return Some(End::Silent(config.silence_timeout));
+        }
+        self.media.stream.flush(now);
+        let activity = Activity {
+            at: now.wall,
+            last_media: self.media.running.last_heard(),
+            statistics: self.media.stream.meter().sample(now.instant),
+        };
+        match ingest.catalog.renew(&self.lease, activity).await {
+            Ok(()) => None,
+            Err(catalog::Error::Fenced { .. }) => Some(End::Replaced),
+            Err(error) => {
+                warn!(bucket = %self.lease.bucket, channel = %self.lease.channel, %error, "the lease cannot be renewed");
+                None
+            }
+        }
+    }
+
+    /// The publish brings nothing that can be recorded (contract 2.6: video is required, H.264).
+    fn missing_media(&self, now: Instant, limit: Duration, audio_only: bool) -> Option<Refusal> {
+        let received = self.media.stream.received();
+        if received.video || (audio_only && received.audio) {
+            return None;
+        }
+        if let Some(codec) = self.media.stream.foreign_video() {
+            return Some(Refusal::denied(format!(
+                "The video is {codec}; only H.264 can be recorded."
+            )));
+        }
+        let audio_alone = if received.audio {
+            "; a stream of audio alone is not recorded"
+        } else {
+            ""
+        };
+        (now.duration_since(self.began) >= limit).then(|| {
+            Refusal::denied(format!(
+                "No H.264 video came within {} s{audio_alone}.",
+                limit.as_secs()
+            ))
+        })
+    }
+
+    /// Ends the open segment and waits until all is listed and the session is closed.
+    pub(crate) async fn finish(mut self, ingest: &Ingest, end: &End) -> Outcome {
+        self.media.running.ending();
+        self.media.stream.finish(Now::by(&*ingest.clock));
+        // A recorder that takes no more says why when it is finished.
+        let _ = self.hand_over().await;
+        let faults = self.media.stream.faults();
+        let outcome = self.recorder.finish().await;
+        let (listed, recording) = match &outcome {
+            Outcome::Complete(listed) => (listed, "complete"),
+            Outcome::Fenced(listed) => (listed, "taken over"),
+            Outcome::Failed(listed, _) => (listed, "failed"),
+        };
+        info!(
+            bucket = %self.lease.bucket, channel = %self.lease.channel, reason = %end, recording,
+            seconds = self.began.elapsed().as_secs(), segments = listed.segments, bytes = listed.bytes, faults,
+            "publish ended"
+        );
+        outcome
+    }
+}
+
+/// What needs no action but may interest whoever looks for a fault.
+pub(crate) fn note(event: &Event<'_>) {
+    match event {
+        Event::Fault(fault) => debug!(%fault, "odd RTMP message skipped"),
+        event => debug!(?event, "RTMP event"),
+    }
+}
