@@ -33,6 +33,7 @@ pub(crate) struct Call<'a> {
     pub(crate) config: &'a Config,
     pub(crate) store: &'a Arc<dyn ObjectStore>,
     pub(crate) catalog: &'a Arc<dyn Catalog>,
+    pub(crate) clock: &'a dyn Clock,
     pub(crate) request: &'a Request,
     pub(crate) caller: Caller,
     /// When the request came.
@@ -118,13 +119,17 @@ impl Api {
         now: UnixTime,
     ) -> Result<Response, Error> {
         let Shared {
-            config, store, catalog, ..
+            config,
+            store,
+            catalog,
+            clock,
         } = &*self.0;
         let caller = authenticate::caller(request, catalog.as_ref(), now).await?;
         let call = &Call {
             config,
             store,
             catalog,
+            clock: clock.as_ref(),
             request,
             caller,
             now,

@@ -48,7 +48,8 @@ pub(crate) async fn answer(call: &Call<'_>, body: Body) -> Result<Response, Erro
         key,
         attributes,
         condition,
-        at: call.now,
+        // It is written now; its body may have begun to arrive long ago.
+        at: call.clock.now(),
     };
     // A client that goes away now does not leave the change half done.
     let info = tokio::spawn(commit.run(upload))

@@ -320,3 +320,17 @@ async fn a_segment_that_is_overwritten_or_deleted_is_withdrawn() {
         assert_eq!(world.ask(vod).await.outcome(), expected, "{outcome}");
     }
 }
+
+#[tokio::test]
+async fn an_object_is_as_old_as_its_last_byte() {
+    let world = World::with_buckets().await;
+    let clock = world.clock.clone();
+    let body = stream::iter(0..2).map(move |_| {
+        clock.advance(std::time::Duration::from_secs(60));
+        Ok::<_, std::io::Error>(Bytes::from_static(b"half"))
+    });
+    let put = Ask::new("PUT", "private-bucket/key").chunked(Body::from_stream(body));
+    assert_eq!(world.send(put).await.status(), 200);
+    let got = world.ask(Ask::new("GET", "private-bucket/key")).await;
+    assert_eq!(got.header("last-modified"), Some("Tue, 14 Nov 2023 22:15:20 GMT"));
+}
