@@ -56,7 +56,7 @@ const IMPURE_PATHS: &[&str] = &[
     "std::thread",
     "std::env",
     "std::process",
-    "SystemTime",
+    "SystemTime::now",
     "Instant::now",
     "now_utc",
 ];
