@@ -10,8 +10,10 @@ mod mismatch;
 pub mod publish_url;
 mod request;
 mod skew;
+mod url_signer;
 pub mod v1;
 pub mod v4;
 
 pub use claim::Claim;
 pub use request::Request;
+pub use url_signer::UrlSigner;

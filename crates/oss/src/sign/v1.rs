@@ -1,5 +1,9 @@
 //! Signature version 1: HMAC-SHA1 over a few lines of the request (contract, 3.1 and 3.2).
 
+mod url_signer;
+
+pub(super) use url_signer::UrlSigner;
+
 use super::canonical::{header_lines, sorted};
 use super::claim::{malformed, one_token};
 use super::mismatch::mismatch;
@@ -102,27 +106,13 @@ pub fn presign(
     expires: UnixTime,
     security_token: Option<&str>,
 ) -> Vec<(String, String)> {
-    let token = security_token.map(|token| (TOKEN.to_owned(), token.to_owned()));
-    let query: Vec<_> = request.query.iter().cloned().chain(token.clone()).collect();
-    let expires = expires.as_secs().to_string();
-    let text = string_to_sign(
-        &Request {
-            query: &query,
-            ..*request
-        },
-        &expires,
-    );
-    let signature = mac::sha1_base64(secret.expose(), &text);
-    let claim = [
-        ("Expires", expires),
-        ("OSSAccessKeyId", access_key_id.to_owned()),
-        ("Signature", signature),
-    ];
-    claim
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value))
-        .chain(token)
-        .collect()
+    let signer = UrlSigner {
+        access_key_id: access_key_id.to_owned(),
+        secret: secret.clone(),
+        expires: expires.as_secs().to_string(),
+        security_token: security_token.map(str::to_owned),
+    };
+    signer.parameters(request)
 }
 
 /// Unix seconds, as they stand in a URL.

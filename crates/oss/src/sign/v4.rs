@@ -2,6 +2,9 @@
 
 mod canonical_request;
 mod scope;
+mod url_signer;
+
+pub(super) use url_signer::UrlSigner;
 
 use std::time::Duration;
 
@@ -196,27 +199,7 @@ pub fn presign(
     security_token: Option<&str>,
 ) -> Vec<(String, String)> {
     let scope = Scope::new(access_key_id, at, region);
-    let lifetime_s = lifetime.as_secs().clamp(LIFETIME_MIN_S, LIFETIME_MAX_S);
-    let mut claim = vec![
-        ("x-oss-signature-version".to_owned(), ALGORITHM.to_owned()),
-        ("x-oss-credential".to_owned(), scope.credential()),
-        ("x-oss-date".to_owned(), at.iso8601_basic()),
-        ("x-oss-expires".to_owned(), lifetime_s.to_string()),
-    ];
-    claim.extend(security_token.map(|token| ("x-oss-security-token".to_owned(), token.to_owned())));
-    let query: Vec<_> = request.query.iter().cloned().chain(claim.iter().cloned()).collect();
-    let canonical = CanonicalRequest::new(
-        &Request {
-            query: &query,
-            ..*request
-        },
-        &[],
-        UNSIGNED_PAYLOAD,
-    )
-    .plain();
-    let signature = mac::sha256(&scope.signing_key(secret), &scope.string_to_sign(at, &canonical));
-    claim.push(("x-oss-signature".to_owned(), mac::hex(&signature)));
-    claim
+    UrlSigner::new(scope, secret, at, lifetime, security_token).parameters(request)
 }
 
 fn additional_headers(listed: Option<&str>) -> Vec<String> {
