@@ -28,7 +28,7 @@ test: unit e2e ## Everything `unit` and `e2e` run
 unit: setup ## Unit, property, conformance and documentation tests of every crate
 	$(CARGO) test --workspace --locked
 
-e2e: setup ## The real binary with ffmpeg, GStreamer and oss2; PYTEST_ARGS='-k name' picks tests
+e2e: setup ## The real binary with ffmpeg, GStreamer and the client libraries; PYTEST_ARGS='-k name' picks tests
 	$(VENV)/bin/python -m pytest tests/e2e $(PYTEST_ARGS)
 
 fuzz: ## Each fuzz target for FUZZ_SECONDS (20) over the kept corpus
@@ -40,11 +40,11 @@ deny: $(CARGO_DENY) ## Licences, sources and duplicates of all dependencies (com
 demo: ## Serve with a bucket, a channel and a test stream of its own
 	$(CARGO) run -p alluvium-server --bin alluvium --locked -- demo
 
-setup: ## Install what the tests need: Debian packages that are missing, and .venv
+setup: ## Install what the tests need: Debian packages that are missing, .venv and node_modules
 	@tests/tools/setup
 
 clean-tools: ## Remove what `setup`, `fuzz` and `deny` have installed in this folder
-	rm -rf $(VENV) .tools
+	rm -rf $(VENV) .tools tests/e2e/node/node_modules
 
 $(CARGO_DENY):
 	$(CARGO) install cargo-deny --version $(CARGO_DENY_VERSION) --locked --root .tools
