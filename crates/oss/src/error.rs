@@ -53,6 +53,8 @@ error_codes! {
     ChannelStillLive "ChannelStillLive" Some("0044-00000201"), "Live channel couldn't be updated or deleted when channel is live.";
     /// The body is larger than the operation allows.
     EntityTooLarge "EntityTooLarge" None, "Your proposed upload exceeds the maximum allowed size.";
+    /// A part that is not the last one of its upload is smaller than parts may be.
+    EntityTooSmall "EntityTooSmall" None, "Your proposed upload is smaller than the minimum allowed object size.";
     /// `x-oss-forbid-overwrite` met an existing object.
     FileAlreadyExists "FileAlreadyExists" None, "The object you specified already exists and can not be overwritten.";
     /// Something failed that is not the client's doing.
@@ -71,6 +73,10 @@ error_codes! {
     InvalidDigest "InvalidDigest" None, "The Content-MD5 you specified was invalid.";
     /// No object can have this key.
     InvalidObjectName "InvalidObjectName" None, "The specified object is not valid.";
+    /// A part to be joined was not uploaded, or has another ETag.
+    InvalidPart "InvalidPart" None, "One or more of the specified parts could not be found or the specified entity tag might not have matched the part's entity tag.";
+    /// The parts to be joined are not in ascending order.
+    InvalidPartOrder "InvalidPartOrder" None, "The list of parts was not in ascending order. The parts list must be specified in order by part number.";
     /// The range lies outside of the object.
     InvalidRange "InvalidRange" None, "The requested range cannot be satisfied.";
     /// The request as a whole is not allowed, such as `response-*` without a signature.
@@ -95,6 +101,8 @@ error_codes! {
     NoSuchLifecycle "NoSuchLifecycle" None, "No Row found in Lifecycle Table.";
     /// There is no such channel.
     NoSuchLiveChannel "NoSuchLiveChannel" Some("0026-00000021"), "The specified live channel does not exist.";
+    /// There is no such multipart upload, or it has ended.
+    NoSuchUpload "NoSuchUpload" None, "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.";
     /// The header, parameter or operation is one that is not offered.
     NotImplemented "NotImplemented" None, "A header or parameter you provided implies functionality that is not implemented.";
     /// A condition of the request does not hold.
@@ -201,6 +209,16 @@ impl Error {
     /// `InvalidArgument`, saying which and what it may be.
     pub fn invalid_argument(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorCode::InvalidArgument, message)
+    }
+
+    /// `InvalidPart`, with its number.
+    pub fn invalid_part(number: u32) -> Self {
+        Self::from(ErrorCode::InvalidPart).with_detail("PartNumber", number.to_string())
+    }
+
+    /// `NoSuchUpload`, with its id.
+    pub fn no_such_upload(upload_id: &str) -> Self {
+        Self::from(ErrorCode::NoSuchUpload).with_detail("UploadId", upload_id)
     }
 
     /// `MalformedXML`.

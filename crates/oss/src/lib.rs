@@ -19,7 +19,7 @@
 //! | 1.0, 1.10, 4.2 names of channels, keys, buckets | [`ChannelName`], [`ObjectKey`], [`BucketName`], [`PlaylistName`] |
 //! | 1.1 channel configuration | [`ChannelConfig`] |
 //! | 1.1 to 1.6, 4.2, 4.3 answers | [`document`] |
-//! | 1.6, 4.2, 4.3 list parameters | [`ListParameters`], [`ObjectListParameters`] |
+//! | 1.6, 4.2, 4.3 list parameters | [`ListParameters`], [`ObjectListParameters`], [`UploadListParameters`], [`PartListParameters`] |
 //! | 1.8, 1.9 time ranges | [`VodRange`] |
 //! | 1.11, 3.6 errors | [`ErrorCode`], [`Error`], [`document::ErrorDocument`] |
 //! | 2 publish URLs | [`sign::publish_url`] |
@@ -73,7 +73,9 @@ pub use acl::{Acl, ObjectAcl};
 pub use address::{Addressing, ChannelUrls, Domains};
 pub use channel::{ChannelConfig, ChannelStatus};
 pub use error::{Error, ErrorCode};
-pub use list::{ListParameters, ObjectListParameters};
+pub use list::{
+    ListParameters, ListVersion, ObjectListParameters, PART_NUMBER_MAX, PartListParameters, UploadListParameters, part_number, url_encoded,
+};
 pub use name::{BucketName, ChannelName, ObjectKey, OwnerId, PlaylistName};
 pub use secret::Secret;
 pub use time::{Clock, ManualClock, UnixTime};

@@ -5,7 +5,10 @@
 
 mod access_control_policy;
 mod bucket_info;
+mod copy_result;
 mod create_live_channel_result;
+mod delete_objects;
+mod encoding;
 mod error_document;
 mod list_all_my_buckets_result;
 mod list_bucket_result;
@@ -14,18 +17,27 @@ mod live_channel_configuration;
 mod live_channel_history;
 mod live_channel_stat;
 mod location_constraint;
+mod multipart_upload;
 
 pub use access_control_policy::AccessControlPolicy;
 pub use bucket_info::BucketInfo;
+pub use copy_result::CopyResult;
 pub use create_live_channel_result::CreateLiveChannelResult;
+pub use delete_objects::{DeleteObjects, DeleteResult};
 pub use error_document::ErrorDocument;
 pub use list_all_my_buckets_result::{BucketEntry, ListAllMyBucketsResult};
-pub use list_bucket_result::{ListBucketResult, ObjectEntry};
+pub use list_bucket_result::{ListBucketResult, ObjectEntry, object_type};
 pub use list_live_channel_result::{ListLiveChannelResult, LiveChannelEntry};
 pub use live_channel_configuration::LiveChannelConfiguration;
 pub use live_channel_history::{LiveChannelHistory, LiveRecord};
 pub use live_channel_stat::{AudioStat, LiveChannelStat, VideoStat};
 pub use location_constraint::LocationConstraint;
+pub use multipart_upload::{
+    CompleteMultipartUpload, CompleteMultipartUploadResult, InitiateMultipartUploadResult, ListMultipartUploadsResult,
+    ListPartsResult, PartEntry, UploadEntry,
+};
+
+use encoding::encoded;
 
 #[cfg(test)]
 #[track_caller]

@@ -19,7 +19,7 @@ pub struct Element {
 impl Element {
     /// Reads a document of UTF-8 whose outermost element has this name.
     ///
-    /// The caller bounds the length of `document`; nesting deeper than 16 and more than 16384 elements are refused here.
+    /// The caller bounds the length of `document`; nesting deeper than 16 and more than 32768 elements are refused here.
     ///
     /// # Errors
     ///
@@ -134,8 +134,8 @@ fn resolve(reference: &BytesRef<'_>) -> Option<char> {
 /// The deepest document of the API nests five elements.
 const DEPTH_MAX: usize = 16;
 
-/// Deleting 1000 objects takes 3000 elements, 1000 lifecycle rules some 8000.
-const ELEMENTS_MAX: usize = 16_384;
+/// Joining 10000 parts takes 30001 elements, 1000 lifecycle rules some 8000.
+const ELEMENTS_MAX: usize = 32_768;
 
 #[cfg(test)]
 mod tests {
