@@ -84,7 +84,7 @@ const TABLE: &[(&str, &[Target], When, Operation)] = &[
     ("OPTIONS", &[Service, Bucket, Object], &[], Unsupported("OPTIONS")),
 ];
 
-/// Parameters that select an operation; with one of them a request is never an operation without.
+/// Parameters that select an operation; with one of them a request is never an operation that does not name it.
 const SELECTORS: &[&str] = &["live", "vod", "bucketInfo", "acl", "objectMeta"];
 
 /// Parameters of the API that select or change an operation in a way which is not offered (contract, 3.1 and 4.1).
@@ -164,7 +164,9 @@ impl Operation {
             .find(|(verb, targets, when, _)| {
                 *verb == method.as_str()
                     && targets.contains(&target)
-                    && when.is_empty() == selector.is_none()
+                    && SELECTORS
+                        .iter()
+                        .all(|name| !query.has(name) || when.iter().any(|(selecting, _)| selecting == name))
                     && when
                         .iter()
                         .all(|(name, value)| query.value(name).is_some_and(|v| value.is_none_or(|w| v == w)))
@@ -208,6 +210,7 @@ mod tests {
             ("HEAD", Object, "live", Unsupported("live")),
             ("GET", Object, "live&uploads", Unsupported("uploads")),
             ("GET", Object, "acl", Unsupported("acl")),
+            ("GET", Object, "live&vod", Unsupported("live")),
             ("HEAD", Bucket, "", MethodNotAllowed),
             ("get", Object, "", MethodNotAllowed),
         ] {
