@@ -1,4 +1,4 @@
-use alluvium_oss::{OwnerId, Secret, UnixTime};
+use alluvium_oss::{OwnerId, Secret, SecurityToken, UnixTime};
 
 /// A pair of identifier and secret with which an owner signs requests.
 #[derive(Clone, Debug)]
@@ -9,6 +9,8 @@ pub struct AccessKey {
     pub secret: Secret,
     /// On whose behalf the key acts.
     pub owner: OwnerId,
+    /// The token without which the key is nothing, and the end of both; `None` for a key that lasts.
+    pub security_token: Option<SecurityToken>,
     /// Whether requests signed with it are accepted.
     pub enabled: bool,
     /// When it was made.

@@ -52,6 +52,13 @@ pub trait Catalog: Send + Sync + 'static {
     /// `Unavailable`, `Damaged`.
     async fn access_keys(&self) -> Result<Vec<AccessKey>, Error>;
 
+    /// Deletes the key. What its owner has stays his.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`; `Unavailable`, `Damaged`.
+    async fn delete_access_key(&self, id: &str) -> Result<(), Error>;
+
     // Buckets.
 
     /// Creates a bucket, private unless `acl` says otherwise.

@@ -65,6 +65,13 @@ impl Catalog for MemoryCatalog {
         Ok(self.records().keys.values().cloned().collect())
     }
 
+    async fn delete_access_key(&self, id: &str) -> Result<(), Error> {
+        let removed = self.records().keys.remove(id);
+        removed.map(drop).ok_or(Error::NotFound {
+            what: Missing::AccessKey,
+        })
+    }
+
     async fn create_bucket(
         &self,
         name: &BucketName,

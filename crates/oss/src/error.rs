@@ -41,8 +41,8 @@ error_codes! {
     AccessDenied "AccessDenied" Some("0003-00000001"), "You have no right to access this object.";
     /// No CORS rule lets the page's origin in.
     AccessForbidden "AccessForbidden" None, "CORSResponse: This CORS request is not allowed.";
-    /// The session token belongs to another access key.
-    AccessKeyIdAndSecurityTokenNotMatch "AccessKeyIdAndSecurityTokenNotMatch" None, "The access key id and the security token do not match.";
+    /// The security token is not the one of the access key.
+    AccessKeyIdAndSecurityTokenNotMatch "AccessKeyIdAndSecurityTokenNotMatch" Some("0002-00000004"), "The access key id and the security token do not match.";
     /// The request lacks what its kind demands, such as the origin of a preflight.
     BadRequest "BadRequest" None, "The request is malformed.";
     /// Another owner has a bucket of this name.
@@ -81,8 +81,8 @@ error_codes! {
     InvalidRange "InvalidRange" None, "The requested range cannot be satisfied.";
     /// The request as a whole is not allowed, such as `response-*` without a signature.
     InvalidRequest "InvalidRequest" None, "The request is not valid.";
-    /// The session token is not one of ours.
-    InvalidSecurityToken "InvalidSecurityToken" None, "The security token you provided is invalid.";
+    /// The access key has no security token, and one was sent.
+    InvalidSecurityToken "InvalidSecurityToken" Some("0002-00000006"), "The security token you provided is invalid.";
     /// The channel is disabled.
     LiveChannelDisabled "LiveChannelDisabled" None, "Live channel is disabled by owner.";
     /// The body is not XML, or not the document expected.
@@ -113,8 +113,8 @@ error_codes! {
     RequestTimeout "RequestTimeout" None, "Your socket connection to the server was not read from or written to within the timeout period.";
     /// Path style where the service wants the bucket in the host name.
     SecondLevelDomainForbidden "SecondLevelDomainForbidden" None, "The bucket you are attempting to access must be addressed using OSS third level domain.";
-    /// The session token is too old.
-    SecurityTokenExpired "SecurityTokenExpired" None, "The security token you provided has expired.";
+    /// The security token, and its access key with it, is too old.
+    SecurityTokenExpired "SecurityTokenExpired" Some("0002-00000007"), "The security token you provided has expired.";
     /// The store or the catalog cannot answer now.
     ServiceUnavailable "ServiceUnavailable" None, "Please reduce your request rate or try again later.";
     /// The signature is not the one that the secret makes.

@@ -25,6 +25,7 @@
 //! | 2 publish URLs | [`sign::publish_url`] |
 //! | 3.1, 3.2 signature version 1 | [`sign::v1`] |
 //! | 3.4 signature version 4 | [`sign::v4`] |
+//! | 3.1 to 3.4, 3.6 temporary access keys | [`SecurityToken`] |
 //! | 3.5 clocks | [`sign::Claim::verify`], [`UnixTime`], [`Clock`] |
 //! | 4.5 access control lists | [`Acl`], [`ObjectAcl`] |
 //! | 5 addressing | [`Domains`], [`ChannelUrls`] |
@@ -64,6 +65,7 @@ mod list;
 mod name;
 pub mod percent;
 mod secret;
+mod security_token;
 pub mod sign;
 mod time;
 mod vod;
@@ -78,5 +80,6 @@ pub use list::{
 };
 pub use name::{BucketName, ChannelName, ObjectKey, OwnerId, PlaylistName};
 pub use secret::Secret;
+pub use security_token::SecurityToken;
 pub use time::{Clock, ManualClock, UnixTime};
 pub use vod::VodRange;

@@ -178,6 +178,7 @@ async fn register(catalog: &dyn Catalog, key: &RootKey, clock: &dyn Clock) -> Re
         enabled: true,
         created: clock.now(),
     };
+        security_token: None,
     catalog
         .put_access_key(key)
         .await

@@ -78,12 +78,12 @@ async fn a_token_belongs_to_no_key() {
         let ask = Ask::new("GET", "private-bucket?acl")
             .header("x-oss-security-token", "token")
             .form(form);
-        assert_eq!(world.ask(ask).await.refusal(), "403 InvalidSecurityToken");
+        assert_eq!(world.ask(ask).await.refusal(), "403 InvalidSecurityToken 0002-00000006");
     }
     let ask = Ask::new("GET", "private-bucket?acl")
         .query("security-token", "token")
         .form(Form::V1Url);
-    assert_eq!(world.ask(ask).await.refusal(), "403 InvalidSecurityToken");
+    assert_eq!(world.ask(ask).await.refusal(), "403 InvalidSecurityToken 0002-00000006");
 }
 
 #[tokio::test]

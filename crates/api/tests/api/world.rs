@@ -71,6 +71,7 @@ impl World {
                 id: format!("{who}-id"),
                 secret: Secret::new(format!("{who}-secret")),
                 owner: OwnerId::new(who),
+                security_token: None,
                 enabled,
                 created: clock.now(),
             };

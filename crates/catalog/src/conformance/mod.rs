@@ -31,6 +31,8 @@ macro_rules! catalog_conformance {
     ($make:expr, $cases:expr) => {
         $crate::catalog_conformance! { @facts $make,
             keeps_access_keys
+            keeps_the_token_of_a_temporary_key
+            deletes_an_access_key_once
             creates_a_bucket_again_for_its_owner_only
             pages_buckets_in_byte_order
             deletes_only_an_empty_bucket

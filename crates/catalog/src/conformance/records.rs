@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use alluvium_oss::{Acl, ChannelConfig, ChannelStatus, Secret};
+use alluvium_oss::{Acl, ChannelConfig, ChannelStatus, Secret, SecurityToken};
 
 use super::site::{Site, at, bucket, channel, owner};
 use crate::{AccessKey, BucketQuery, Catalog, ChannelQuery, ChannelState, Error, Missing, Page};
@@ -10,6 +10,7 @@ pub async fn keeps_access_keys(catalog: Arc<dyn Catalog>) {
         id: id.to_owned(),
         secret: Secret::new(secret.to_owned()),
         owner: owner("o"),
+        security_token: None,
         enabled,
         created: at(1),
     };
@@ -36,6 +37,49 @@ pub async fn keeps_access_keys(catalog: Arc<dyn Catalog>) {
         .map(|key| key.id)
         .collect();
     assert_eq!(ids, ["a", "b"]);
+}
+
+pub async fn keeps_the_token_of_a_temporary_key(catalog: Arc<dyn Catalog>) {
+    let token = SecurityToken {
+        text: Secret::new("token".to_owned()),
+        expires: at(3600),
+    };
+    let key = |security_token| AccessKey {
+        id: "a".to_owned(),
+        secret: Secret::new("secret".to_owned()),
+        owner: owner("o"),
+        security_token,
+        enabled: true,
+        created: at(1),
+    };
+    for put in [None, Some(token), None] {
+        catalog.put_access_key(key(put.clone())).await.unwrap();
+        assert_eq!(catalog.access_key("a").await.unwrap().security_token, put);
+    }
+}
+
+pub async fn deletes_an_access_key_once(catalog: Arc<dyn Catalog>) {
+    let key = |id: &str| AccessKey {
+        id: id.to_owned(),
+        secret: Secret::new("secret".to_owned()),
+        owner: owner("o"),
+        security_token: None,
+        enabled: true,
+        created: at(1),
+    };
+    let missing = Error::NotFound {
+        what: Missing::AccessKey,
+    };
+    let name = bucket("bucket");
+    catalog.create_bucket(&name, &owner("o"), None, at(1)).await.unwrap();
+    for id in ["a", "b"] {
+        catalog.put_access_key(key(id)).await.unwrap();
+    }
+    catalog.delete_access_key("a").await.unwrap();
+    assert_eq!(catalog.delete_access_key("a").await, Err(missing.clone()));
+    assert_eq!(catalog.access_key("a").await.unwrap_err(), missing);
+    assert_eq!(catalog.access_keys().await.unwrap().len(), 1);
+    assert_eq!(catalog.bucket(&name).await.unwrap().owner, owner("o"));
 }
 
 pub async fn creates_a_bucket_again_for_its_owner_only(catalog: Arc<dyn Catalog>) {

@@ -70,6 +70,13 @@ impl Catalog for SqliteCatalog {
         self.readers.run(access_keys::list).await
     }
 
+    async fn delete_access_key(&self, id: &str) -> Result<(), Error> {
+        let id = id.to_owned();
+        self.writer
+            .run(move |connection| access_keys::delete(connection, &id), done)
+            .await
+    }
+
     async fn create_bucket(
         &self,
         name: &BucketName,

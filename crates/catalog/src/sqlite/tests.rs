@@ -82,6 +82,7 @@ async fn keeps_everything_but_renewals_over_a_restart() {
         id: "id".to_owned(),
         secret,
         owner: OwnerId::new("o"),
+        security_token: None,
         enabled: true,
         created: at(1),
     };
@@ -291,6 +292,26 @@ async fn reports_damage_that_shows_later() {
         matches!(&error, Error::Damaged { reason } if reason.contains("catalog.sqlite")),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn brings_a_file_of_the_first_schema_up_to_date() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(&folder);
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch(MIGRATIONS[0]).unwrap();
+    let key = "PRAGMA application_id = 0x616c766d; PRAGMA user_version = 1;
+               INSERT INTO access_keys VALUES ('id', 'secret', 'o', 1, 1000)";
+    old.execute_batch(key).unwrap();
+    drop(old);
+
+    for _ in 0..2 {
+        let catalog = SqliteCatalog::open(&path).unwrap();
+        let key = catalog.access_key("id").await.unwrap();
+        assert_eq!((key.secret.expose(), key.enabled, key.created), ("secret", true, at(1)));
+        assert_eq!(key.security_token, None);
+        create(&catalog).await;
+    }
 }
 
 #[test]
