@@ -22,6 +22,7 @@
 //! | ITU-T H.264, annex B start codes | `ts/muxer` |
 //! | RFC 8216, 3.2 MPEG-2 transport streams | `segmenter` |
 //! | RFC 8216, 4.3 playlist tags; 6.2.2 live playlists | `playlist` |
+//! | RFC 8216, 4.1 URI lines, 4.2 attribute lists | `playlist/references` |
 //!
 //! ```
 //! use alluvium_hls::{Segmenter, SegmenterConfig};
@@ -66,7 +67,7 @@ mod segment;
 mod segmenter;
 pub mod ts;
 
-pub use playlist::{Entry, LiveWindow, MediaPlaylist};
+pub use playlist::{Entry, LiveWindow, MediaPlaylist, References};
 pub use segment::{Beginning, Closed, Segment};
 pub use segmenter::{Dropped, Segmenter, SegmenterConfig};
 pub use ts::TsMuxer;
