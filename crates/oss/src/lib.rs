@@ -28,6 +28,7 @@
 //! | 3.1 to 3.4, 3.6 temporary access keys | [`SecurityToken`] |
 //! | 3.5 clocks | [`sign::Claim::verify`], [`UnixTime`], [`Clock`] |
 //! | 4.5 access control lists | [`Acl`], [`ObjectAcl`] |
+//! | 4.6 pages of other origins | [`CorsConfiguration`] |
 //! | 5 addressing | [`Domains`], [`ChannelUrls`] |
 //!
 //! ```
@@ -59,6 +60,7 @@
 mod acl;
 mod address;
 mod channel;
+mod cors;
 pub mod document;
 mod error;
 mod list;
@@ -74,6 +76,7 @@ pub mod xml;
 pub use acl::{Acl, ObjectAcl};
 pub use address::{Addressing, ChannelUrls, Domains};
 pub use channel::{ChannelConfig, ChannelStatus};
+pub use cors::{CorsConfiguration, CorsRule};
 pub use error::{Error, ErrorCode};
 pub use list::{
     ListParameters, ListVersion, ObjectListParameters, PART_NUMBER_MAX, PartListParameters, UploadListParameters, part_number, url_encoded,

@@ -41,7 +41,7 @@ use encoding::encoded;
 
 #[cfg(test)]
 #[track_caller]
-fn check(xml: &str, expected: &str) {
+pub(crate) fn check(xml: &str, expected: &str) {
     let expected: String = expected.lines().map(str::trim).collect();
     assert_eq!(xml, format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{expected}"));
 }
