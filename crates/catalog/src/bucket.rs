@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use alluvium_oss::{Acl, BucketName, OwnerId, UnixTime};
 
 /// A bucket: a name space of objects and channels, with one owner.
@@ -11,6 +13,29 @@ pub struct Bucket {
     pub acl: Acl,
     /// When it was created.
     pub created: UnixTime,
+    /// Which configuration documents it has, so that who needs one that is not there need not ask for it.
+    pub documents: BTreeSet<BucketDocument>,
+}
+
+/// The kinds of configuration that a bucket can have besides its ACL: one document of each.
+///
+/// The catalog keeps their text and does not read it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum BucketDocument {
+    /// Which pages of other origins may use the bucket.
+    Cors,
+}
+
+impl BucketDocument {
+    /// Every kind.
+    pub const ALL: &'static [Self] = &[Self::Cors];
+
+    /// The kind's name in records.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cors => "cors",
+        }
+    }
 }
 
 /// Which buckets a listing asks for.

@@ -2,8 +2,8 @@ use alluvium_oss::{Acl, BucketName, ChannelConfig, ChannelName, ChannelStatus, O
 use async_trait::async_trait;
 
 use crate::{
-    AccessKey, Activity, Appended, Bucket, BucketQuery, Channel, ChannelQuery, ChannelWatch, Error, Lease, LiveSession,
-    NodeId, OpenSession, Page, SegmentRecord, SessionRecord, Unended,
+    AccessKey, Activity, Appended, Bucket, BucketDocument, BucketQuery, Channel, ChannelQuery, ChannelWatch, Error,
+    Lease, LiveSession, NodeId, OpenSession, Page, SegmentRecord, SessionRecord, Unended,
 };
 
 /// The records of buckets, channels, sessions and segments.
@@ -90,7 +90,28 @@ pub trait Catalog: Send + Sync + 'static {
     /// `NotFound`; `Unavailable`, `Damaged`.
     async fn set_bucket_acl(&self, name: &BucketName, acl: Acl) -> Result<(), Error>;
 
-    /// Deletes the bucket with the positions and segment records of all channels that it ever had.
+    /// The bucket's document of this kind, as it was put; `None` when there is none.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`; `Unavailable`, `Damaged`.
+    async fn bucket_document(&self, name: &BucketName, kind: BucketDocument) -> Result<Option<String>, Error>;
+
+    /// Puts the bucket's document of this kind in the place of the one that was there.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`; `Unavailable`, `Damaged`.
+    async fn put_bucket_document(&self, name: &BucketName, kind: BucketDocument, document: &str) -> Result<(), Error>;
+
+    /// Deletes the bucket's document of this kind, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`; `Unavailable`, `Damaged`.
+    async fn delete_bucket_document(&self, name: &BucketName, kind: BucketDocument) -> Result<(), Error>;
+
+    /// Deletes the bucket with its documents and with the positions and segment records of all channels that it ever had.
     ///
     /// The catalog knows nothing of objects: whether the bucket still holds any is the caller's question.
     ///

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -8,8 +8,9 @@ use async_trait::async_trait;
 use crate::position::{Claim, HISTORY_MAX, Position, Publish, Renewal, Step};
 use crate::watch::{Change, Place, Watches};
 use crate::{
-    AccessKey, Activity, Appended, Bucket, BucketQuery, Catalog, Channel, ChannelQuery, ChannelState, ChannelWatch,
-    Error, Lease, LiveSession, Missing, NodeId, OpenSession, Page, SegmentRecord, SessionId, SessionRecord, Unended,
+    AccessKey, Activity, Appended, Bucket, BucketDocument, BucketQuery, Catalog, Channel, ChannelQuery, ChannelState,
+    ChannelWatch, Error, Lease, LiveSession, Missing, NodeId, OpenSession, Page, SegmentRecord, SessionId,
+    SessionRecord, Unended,
 };
 
 /// A catalog that is gone with its process: for tests of what stands above it.
@@ -24,6 +25,7 @@ pub struct MemoryCatalog {
 struct Records {
     keys: BTreeMap<String, AccessKey>,
     buckets: BTreeMap<BucketName, Bucket>,
+    documents: BTreeMap<(BucketName, BucketDocument), String>,
     channels: BTreeMap<Place, Channel>,
     recordings: BTreeMap<Place, Recording>,
 }
@@ -85,6 +87,7 @@ impl Catalog for MemoryCatalog {
             owner: owner.clone(),
             acl: Acl::default(),
             created: at,
+            documents: BTreeSet::new(),
         });
         if bucket.owner != *owner {
             return Err(Error::Exists);
@@ -98,12 +101,27 @@ impl Catalog for MemoryCatalog {
     }
 
     async fn set_bucket_acl(&self, name: &BucketName, acl: Acl) -> Result<(), Error> {
+        self.records().bucket_mut(name)?.acl = acl;
+        Ok(())
+    }
+
+    async fn bucket_document(&self, name: &BucketName, kind: BucketDocument) -> Result<Option<String>, Error> {
+        let records = self.records();
+        records.bucket(name)?;
+        Ok(records.documents.get(&(name.clone(), kind)).cloned())
+    }
+
+    async fn put_bucket_document(&self, name: &BucketName, kind: BucketDocument, document: &str) -> Result<(), Error> {
         let mut records = self.records();
-        let bucket = records
-            .buckets
-            .get_mut(name)
-            .ok_or(Error::NotFound { what: Missing::Bucket })?;
-        bucket.acl = acl;
+        records.bucket_mut(name)?.documents.insert(kind);
+        records.documents.insert((name.clone(), kind), document.to_owned());
+        Ok(())
+    }
+
+    async fn delete_bucket_document(&self, name: &BucketName, kind: BucketDocument) -> Result<(), Error> {
+        let mut records = self.records();
+        records.bucket_mut(name)?.documents.remove(&kind);
+        records.documents.remove(&(name.clone(), kind));
         Ok(())
     }
 
@@ -115,6 +133,7 @@ impl Catalog for MemoryCatalog {
         }
         records.buckets.remove(name);
         records.recordings.retain(|(bucket, _), _| bucket != name);
+        records.documents.retain(|(bucket, _), _| bucket != name);
         Ok(())
     }
 
@@ -376,6 +395,12 @@ impl Catalog for MemoryCatalog {
 impl Records {
     fn bucket(&self, name: &BucketName) -> Result<&Bucket, Error> {
         self.buckets.get(name).ok_or(Error::NotFound { what: Missing::Bucket })
+    }
+
+    fn bucket_mut(&mut self, name: &BucketName) -> Result<&mut Bucket, Error> {
+        self.buckets
+            .get_mut(name)
+            .ok_or(Error::NotFound { what: Missing::Bucket })
     }
 
     fn channel(&self, place: &Place) -> Result<&Channel, Error> {

@@ -36,6 +36,7 @@ macro_rules! catalog_conformance {
             creates_a_bucket_again_for_its_owner_only
             pages_buckets_in_byte_order
             deletes_only_an_empty_bucket
+            keeps_documents_until_their_bucket_goes
             replaces_a_channel_whole
             pages_channels_in_byte_order
             tells_a_missing_bucket_from_a_missing_channel

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use alluvium_oss::{Acl, ChannelConfig, ChannelStatus, Secret, SecurityToken};
 
 use super::site::{Site, at, bucket, channel, owner};
-use crate::{AccessKey, BucketQuery, Catalog, ChannelQuery, ChannelState, Error, Missing, Page};
+use crate::{AccessKey, BucketDocument, BucketQuery, Catalog, ChannelQuery, ChannelState, Error, Missing, Page};
 
 pub async fn keeps_access_keys(catalog: Arc<dyn Catalog>) {
     let key = |id: &str, secret: &str, enabled| AccessKey {
@@ -174,6 +174,62 @@ pub async fn deletes_only_an_empty_bucket(catalog: Arc<dyn Catalog>) {
         site.catalog.bucket(&site.bucket).await,
         Err(Error::NotFound { what: Missing::Bucket })
     );
+}
+
+pub async fn keeps_documents_until_their_bucket_goes(catalog: Arc<dyn Catalog>) {
+    let (name, other) = (bucket("bucket"), bucket("other"));
+    let missing = Error::NotFound { what: Missing::Bucket };
+    for &kind in BucketDocument::ALL {
+        let catalog = &catalog;
+        assert_eq!(catalog.bucket_document(&name, kind).await, Err(missing.clone()));
+        assert_eq!(
+            catalog.put_bucket_document(&name, kind, "a").await,
+            Err(missing.clone())
+        );
+        assert_eq!(catalog.delete_bucket_document(&name, kind).await, Err(missing.clone()));
+        for bucket in [&name, &other] {
+            catalog.create_bucket(bucket, &owner("o"), None, at(1)).await.unwrap();
+            assert_eq!(catalog.bucket_document(bucket, kind).await, Ok(None));
+        }
+        for document in ["first", "second <&> \u{6d4b}"] {
+            catalog.put_bucket_document(&name, kind, document).await.unwrap();
+            assert_eq!(
+                catalog.bucket_document(&name, kind).await,
+                Ok(Some(document.to_owned()))
+            );
+        }
+        assert_eq!(catalog.bucket_document(&other, kind).await, Ok(None));
+        let shown = [
+            catalog.bucket(&name).await.unwrap(),
+            catalog.create_bucket(&name, &owner("o"), None, at(2)).await.unwrap(),
+            catalog
+                .buckets(&BucketQuery {
+                    limit: 2,
+                    ..BucketQuery::default()
+                })
+                .await
+                .unwrap()
+                .items
+                .remove(0),
+        ];
+        for shown in shown {
+            assert_eq!((shown.documents.len(), shown.documents.contains(&kind)), (1, true));
+        }
+        assert!(catalog.bucket(&other).await.unwrap().documents.is_empty());
+        for _ in 0..2 {
+            catalog.delete_bucket_document(&name, kind).await.unwrap();
+            assert_eq!(catalog.bucket_document(&name, kind).await, Ok(None));
+            assert!(catalog.bucket(&name).await.unwrap().documents.is_empty());
+        }
+        catalog.put_bucket_document(&name, kind, "third").await.unwrap();
+        for bucket in [&name, &other] {
+            catalog.delete_bucket(bucket).await.unwrap();
+        }
+        let again = catalog.create_bucket(&name, &owner("o"), None, at(3)).await.unwrap();
+        assert!(again.documents.is_empty());
+        assert_eq!(catalog.bucket_document(&name, kind).await, Ok(None));
+        catalog.delete_bucket(&name).await.unwrap();
+    }
 }
 
 pub async fn replaces_a_channel_whole(catalog: Arc<dyn Catalog>) {

@@ -1,9 +1,11 @@
+use std::collections::BTreeSet;
+
 use alluvium_oss::{Acl, BucketName, OwnerId, UnixTime};
 use rusqlite::{Connection, Row};
 
 use super::failure::Failure;
 use super::row::{all, change, first, first_name, limit, parsed, time};
-use crate::{Bucket, BucketQuery, Error, Missing, Page};
+use crate::{Bucket, BucketDocument, BucketQuery, Error, Missing, Page};
 
 pub(super) fn create(
     connection: &Connection,
@@ -27,6 +29,7 @@ pub(super) fn create(
         owner: owner.clone(),
         acl: acl.unwrap_or_default(),
         created: at,
+        documents: BTreeSet::new(),
     };
     let sql = "INSERT INTO buckets (name, owner, acl, created) VALUES (?1, ?2, ?3, ?4)";
     change(
@@ -57,9 +60,46 @@ pub(super) fn delete(connection: &Connection, name: &BucketName) -> Result<(), F
     change(connection, "DELETE FROM buckets WHERE name = ?1", [name.as_str()])?;
     change(
         connection,
+        "DELETE FROM bucket_documents WHERE bucket = ?1",
+        [name.as_str()],
+    )?;
+    change(
+        connection,
         "UPDATE positions SET bucket = NULL, publish = 0 WHERE bucket = ?1",
         [name.as_str()],
     )?;
+    Ok(())
+}
+
+pub(super) fn document(
+    connection: &Connection,
+    name: &BucketName,
+    kind: BucketDocument,
+) -> Result<Option<String>, Failure> {
+    let sql = "SELECT document FROM bucket_documents WHERE bucket = ?1 AND kind = ?2";
+    let document = first(connection, sql, (name.as_str(), kind.as_str()), |row| Ok(row.get(0)?))?;
+    if document.is_none() {
+        find(connection, name)?;
+    }
+    Ok(document)
+}
+
+pub(super) fn put_document(
+    connection: &Connection,
+    name: &BucketName,
+    kind: BucketDocument,
+    document: &str,
+) -> Result<(), Failure> {
+    find(connection, name)?;
+    let sql = "INSERT OR REPLACE INTO bucket_documents (bucket, kind, document) VALUES (?1, ?2, ?3)";
+    change(connection, sql, (name.as_str(), kind.as_str(), document))?;
+    Ok(())
+}
+
+pub(super) fn delete_document(connection: &Connection, name: &BucketName, kind: BucketDocument) -> Result<(), Failure> {
+    find(connection, name)?;
+    let sql = "DELETE FROM bucket_documents WHERE bucket = ?1 AND kind = ?2";
+    change(connection, sql, (name.as_str(), kind.as_str()))?;
     Ok(())
 }
 
@@ -68,7 +108,8 @@ pub(super) fn find(connection: &Connection, name: &BucketName) -> Result<Bucket,
 }
 
 pub(super) fn list(connection: &Connection, query: &BucketQuery) -> Result<Page<Bucket>, Failure> {
-    let sql = "SELECT * FROM buckets WHERE name >= ?1 AND name <> ?2 AND (?3 IS NULL OR owner = ?3)
+    let sql = "SELECT *, (SELECT group_concat(kind) FROM bucket_documents WHERE bucket = name) AS documents
+               FROM buckets WHERE name >= ?1 AND name <> ?2 AND (?3 IS NULL OR owner = ?3)
                ORDER BY name LIMIT ?4";
     let from = first_name(&query.prefix, &query.after);
     let owner = query.owner.as_ref().map(OwnerId::as_str);
@@ -79,12 +120,9 @@ pub(super) fn list(connection: &Connection, query: &BucketQuery) -> Result<Page<
 }
 
 fn look_up(connection: &Connection, name: &BucketName) -> Result<Option<Bucket>, Failure> {
-    first(
-        connection,
-        "SELECT * FROM buckets WHERE name = ?1",
-        [name.as_str()],
-        decode,
-    )
+    let sql = "SELECT *, (SELECT group_concat(kind) FROM bucket_documents WHERE bucket = name) AS documents
+               FROM buckets WHERE name = ?1";
+    first(connection, sql, [name.as_str()], decode)
 }
 
 fn decode(row: &Row<'_>) -> Result<Bucket, Failure> {
@@ -93,5 +131,14 @@ fn decode(row: &Row<'_>) -> Result<Bucket, Failure> {
         owner: OwnerId::new(row.get::<_, String>("owner")?),
         acl: parsed(row, "acl", Acl::parse)?,
         created: time(row, "created")?,
+        documents: documents(row)?,
     })
+}
+
+/// Kinds that this version does not know were put by a newer one.
+fn documents(row: &Row<'_>) -> Result<BTreeSet<BucketDocument>, Failure> {
+    let names: Option<String> = row.get("documents")?;
+    let names = names.unwrap_or_default();
+    let has = |kind: &&BucketDocument| names.split(',').any(|name| name == kind.as_str());
+    Ok(BucketDocument::ALL.iter().filter(has).copied().collect())
 }

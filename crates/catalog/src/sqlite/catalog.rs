@@ -11,8 +11,8 @@ use super::{access_keys, buckets, channels, schema, segments, sessions};
 use crate::position::Claim;
 use crate::watch::{Change, Watches};
 use crate::{
-    AccessKey, Activity, Appended, Bucket, BucketQuery, Catalog, Channel, ChannelQuery, ChannelWatch, Error, Lease,
-    LiveSession, NodeId, OpenSession, Page, SegmentRecord, SessionRecord, Unended,
+    AccessKey, Activity, Appended, Bucket, BucketDocument, BucketQuery, Catalog, Channel, ChannelQuery, ChannelWatch,
+    Error, Lease, LiveSession, NodeId, OpenSession, Page, SegmentRecord, SessionRecord, Unended,
 };
 
 /// A catalog in one SQLite file, which one process owns.
@@ -104,6 +104,33 @@ impl Catalog for SqliteCatalog {
         let name = name.clone();
         self.writer
             .run(move |connection| buckets::set_acl(connection, &name, acl), done)
+            .await
+    }
+
+    async fn bucket_document(&self, name: &BucketName, kind: BucketDocument) -> Result<Option<String>, Error> {
+        let name = name.clone();
+        self.readers
+            .run(move |connection| buckets::document(connection, &name, kind))
+            .await
+    }
+
+    async fn put_bucket_document(&self, name: &BucketName, kind: BucketDocument, document: &str) -> Result<(), Error> {
+        let (name, document) = (name.clone(), document.to_owned());
+        self.writer
+            .run(
+                move |connection| buckets::put_document(connection, &name, kind, &document),
+                done,
+            )
+            .await
+    }
+
+    async fn delete_bucket_document(&self, name: &BucketName, kind: BucketDocument) -> Result<(), Error> {
+        let name = name.clone();
+        self.writer
+            .run(
+                move |connection| buckets::delete_document(connection, &name, kind),
+                done,
+            )
             .await
     }
 

@@ -111,7 +111,11 @@ fn prepare(connection: &Connection, version: usize) -> Result<(), Failure> {
 }
 
 /// One step of the schema each; step n makes version n of version n - 1. A published step never changes.
-pub(super) const MIGRATIONS: &[&str] = &[include_str!("schema/1.sql"), include_str!("schema/2.sql")];
+pub(super) const MIGRATIONS: &[&str] = &[
+    include_str!("schema/1.sql"),
+    include_str!("schema/2.sql"),
+    include_str!("schema/3.sql"),
+];
 
 /// "alvm" in ASCII.
 const APPLICATION_ID: i64 = 0x616c_766d;
