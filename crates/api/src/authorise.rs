@@ -34,7 +34,7 @@ pub(crate) fn bucket_name(call: &Call<'_>) -> Result<BucketName, Error> {
 pub(crate) async fn existing_bucket(call: &Call<'_>) -> Result<Bucket, Error> {
     let name = bucket_name(call)?;
     match call.catalog.bucket(&name).await {
-        Ok(bucket) => Ok(bucket),
+        Ok(bucket) => Ok(call.bucket.get_or_init(|| bucket).clone()),
         Err(CatalogError::NotFound { .. }) => Err(Error::no_such_bucket(&name)),
         Err(other) => Err(error::from_catalog(other)),
     }

@@ -23,6 +23,7 @@
 //! | OSS, 1: live channels | `live` |
 //! | OSS, 3: authentication and refusals | `authenticate`, `error` |
 //! | OSS, 4: buckets and objects | `bucket`, `object`, `authorise` |
+//! | OSS, 4.6: pages of other origins | `cors` |
 //! | OSS, 5: addressing | `request` |
 //! | RFC 9110, 13: conditional requests | `conditions` |
 //! | RFC 9110, 14: ranges | `range` |
@@ -65,6 +66,7 @@ mod authorise;
 mod bucket;
 mod conditions;
 mod config;
+mod cors;
 mod error;
 mod live;
 mod object;

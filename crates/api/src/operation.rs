@@ -13,6 +13,11 @@ pub(crate) enum Operation {
     GetBucketInfo,
     GetBucketAcl,
     PutBucketAcl,
+    GetBucketCors,
+    PutBucketCors,
+    DeleteBucketCors,
+    /// The preflight of a browser (contract, 4.6), whatever the request that is to follow asks for.
+    OptionObject,
     ListObjects,
     PutObject,
     GetObject,
@@ -71,6 +76,9 @@ const TABLE: &[(&str, &[Target], When, Operation)] = &[
     ("GET", &[Bucket], &[("bucketInfo", None)], GetBucketInfo),
     ("GET", &[Bucket], &[("acl", None)], GetBucketAcl),
     ("PUT", &[Bucket], &[("acl", None)], PutBucketAcl),
+    ("GET", &[Bucket], &[("cors", None)], GetBucketCors),
+    ("PUT", &[Bucket], &[("cors", None)], PutBucketCors),
+    ("DELETE", &[Bucket], &[("cors", None)], DeleteBucketCors),
     ("HEAD", &[Object], &[("objectMeta", None)], GetObjectMeta),
     ("GET", &[Service], &[], ListBuckets),
     ("PUT", &[Bucket], &[], PutBucket),
@@ -81,11 +89,11 @@ const TABLE: &[(&str, &[Target], When, Operation)] = &[
     ("HEAD", &[Object], &[], HeadObject),
     ("DELETE", &[Object], &[], DeleteObject),
     ("POST", &[Bucket], &[], Unsupported("PostObject")),
-    ("OPTIONS", &[Service, Bucket, Object], &[], Unsupported("OPTIONS")),
+    ("OPTIONS", &[Bucket, Object], &[], OptionObject),
 ];
 
 /// Parameters that select an operation; with one of them a request is never an operation that does not name it.
-const SELECTORS: &[&str] = &["live", "vod", "bucketInfo", "acl", "objectMeta"];
+const SELECTORS: &[&str] = &["live", "vod", "bucketInfo", "acl", "cors", "objectMeta"];
 
 /// Parameters of the API that select or change an operation in a way which is not offered (contract, 3.1 and 4.1).
 const UNSUPPORTED: &[&str] = &[
@@ -97,7 +105,6 @@ const UNSUPPORTED: &[&str] = &[
     "callback",
     "callback-var",
     "cname",
-    "cors",
     "delete",
     "encryption",
     "group",
@@ -155,6 +162,9 @@ const UNSUPPORTED: &[&str] = &[
 impl Operation {
     /// The operation of a request with this verb, resource and query.
     pub(crate) fn of(method: &Method, target: Target, query: &Query) -> Self {
+        // A preflight repeats the parameters of the request that it asks for; they select nothing.
+        let none = Query::default();
+        let query = if method == Method::OPTIONS { &none } else { query };
         if let Some(name) = UNSUPPORTED.iter().find(|name| query.has(name)) {
             return Unsupported(name);
         }
@@ -207,6 +217,12 @@ mod tests {
             ("GET", Object, "vod", GetVodPlaylist),
             ("GET", Object, "Live", GetObject),
             ("HEAD", Object, "objectMeta", GetObjectMeta),
+            ("PUT", Bucket, "cors", PutBucketCors),
+            ("GET", Object, "cors", Unsupported("cors")),
+            ("OPTIONS", Object, "", OptionObject),
+            ("OPTIONS", Bucket, "uploads", OptionObject),
+            ("OPTIONS", Object, "live&x-oss-process=hls/sign", OptionObject),
+            ("OPTIONS", Service, "", MethodNotAllowed),
             ("HEAD", Object, "live", Unsupported("live")),
             ("GET", Object, "live&uploads", Unsupported("uploads")),
             ("GET", Object, "acl", Unsupported("acl")),

@@ -1,9 +1,9 @@
 //! From a request to its answer.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use alluvium_catalog::Catalog;
+use alluvium_catalog::{Bucket, Catalog};
 use alluvium_oss::{Clock, Error, ErrorCode, UnixTime};
 use alluvium_store::ObjectStore;
 use axum::Router;
@@ -15,7 +15,7 @@ use crate::authenticate::{self, Caller};
 use crate::config::Config;
 use crate::operation::Operation;
 use crate::request::{self, Request};
-use crate::{bucket, error, live, object, respond};
+use crate::{bucket, cors, error, live, object, respond};
 
 /// OSS over HTTP, for any number of connections.
 #[derive(Clone)]
@@ -36,6 +36,8 @@ pub(crate) struct Call<'a> {
     pub(crate) clock: &'a dyn Clock,
     pub(crate) request: &'a Request,
     pub(crate) caller: Caller,
+    /// The bucket of the request, once it was looked up.
+    pub(crate) bucket: &'a OnceLock<Bucket>,
     /// When the request came.
     pub(crate) now: UnixTime,
 }
@@ -73,8 +75,9 @@ impl Api {
         let (parts, body) = request.into_parts();
         let read = Request::read(&parts, &self.0.config.domains, &self.0.config.limits)
             .map(|read| (Operation::of(&read.method, read.target(), &read.query), read));
+        let bucket = OnceLock::new();
         let outcome = match &read {
-            Ok((operation, request)) => Box::pin(self.perform(*operation, request, body, now)).await,
+            Ok((operation, request)) => Box::pin(self.perform(*operation, request, body, now, &bucket)).await,
             Err(error) => Err(error.clone()),
         };
         let refusal = outcome.as_ref().err().map(|error| error.code);
@@ -86,6 +89,9 @@ impl Api {
                 parts.method == Method::HEAD,
             )
         });
+        if let Ok((_, request)) = &read {
+            cors::decorate(&mut response, request, bucket.get(), self.0.catalog.as_ref()).await;
+        }
         let headers = response.headers_mut();
         headers.insert(
             header::DATE,
@@ -117,6 +123,7 @@ impl Api {
         request: &Request,
         body: Body,
         now: UnixTime,
+        bucket: &OnceLock<Bucket>,
     ) -> Result<Response, Error> {
         let Shared {
             config,
@@ -124,7 +131,11 @@ impl Api {
             catalog,
             clock,
         } = &*self.0;
-        let caller = authenticate::caller(request, catalog.as_ref(), now).await?;
+        let caller = match operation {
+            // A preflight repeats the URL of another request, signature and all.
+            Operation::OptionObject => Caller::Anonymous,
+            _ => authenticate::caller(request, catalog.as_ref(), now).await?,
+        };
         let call = &Call {
             config,
             store,
@@ -132,6 +143,7 @@ impl Api {
             clock: clock.as_ref(),
             request,
             caller,
+            bucket,
             now,
         };
         match operation {
@@ -144,6 +156,10 @@ impl Api {
             Operation::GetBucketInfo => bucket::get_bucket_info::answer(call).await,
             Operation::GetBucketAcl => bucket::get_bucket_acl::answer(call).await,
             Operation::PutBucketAcl => bucket::put_bucket_acl::answer(call).await,
+            Operation::GetBucketCors => bucket::get_bucket_cors::answer(call).await,
+            Operation::PutBucketCors => bucket::put_bucket_cors::answer(call, body).await,
+            Operation::DeleteBucketCors => bucket::delete_bucket_cors::answer(call).await,
+            Operation::OptionObject => bucket::option_object::answer(call).await,
             Operation::ListObjects => bucket::list_objects::answer(call).await,
             Operation::PutObject => object::put_object::answer(call, body).await,
             Operation::GetObject => object::get_object::answer(call).await,

@@ -1,9 +1,13 @@
 //! Operations on buckets: one file each.
 
 pub(crate) mod delete_bucket;
+pub(crate) mod delete_bucket_cors;
 pub(crate) mod get_bucket_acl;
+pub(crate) mod get_bucket_cors;
 pub(crate) mod get_bucket_info;
 pub(crate) mod list_buckets;
 pub(crate) mod list_objects;
+pub(crate) mod option_object;
 pub(crate) mod put_bucket;
 pub(crate) mod put_bucket_acl;
+pub(crate) mod put_bucket_cors;

@@ -7,6 +7,7 @@ mod authentication;
 mod bounds;
 mod buckets;
 mod channels;
+mod cors;
 mod failing;
 mod objects;
 mod reading;
