@@ -24,6 +24,7 @@
 //! | 1.11, 3.6 errors | [`ErrorCode`], [`Error`], [`document::ErrorDocument`] |
 //! | 2 publish URLs | [`sign::publish_url`] |
 //! | 3.1, 3.2 signature version 1 | [`sign::v1`] |
+//! | 3.3 signature version 2 | [`sign::v2`] |
 //! | 3.4 signature version 4 | [`sign::v4`] |
 //! | 3.1 to 3.4, 3.6 temporary access keys | [`SecurityToken`] |
 //! | 3.5 clocks | [`sign::Claim::verify`], [`UnixTime`], [`Clock`] |

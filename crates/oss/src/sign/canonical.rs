@@ -20,3 +20,15 @@ pub(super) fn header_lines(headers: &[(String, String)], wanted: impl FnMut(&str
         .map(|(name, value)| format!("{name}:{}\n", value.trim()))
         .collect()
 }
+
+/// The names of a list such as `host;range`, in lower case, ascending, each once.
+pub(super) fn additional_headers(listed: Option<&str>) -> Vec<String> {
+    let names = listed
+        .unwrap_or_default()
+        .split(';')
+        .map(|name| name.trim().to_ascii_lowercase());
+    let mut names: Vec<_> = names.filter(|name| !name.is_empty()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}

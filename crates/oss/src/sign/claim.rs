@@ -1,7 +1,7 @@
 use std::fmt;
 
 use super::request::Request;
-use super::{v1, v4};
+use super::{v1, v2, v4};
 use crate::error::Error;
 use crate::secret::Secret;
 use crate::time::UnixTime;
@@ -13,6 +13,10 @@ pub enum Claim {
     V1Header(v1::HeaderClaim),
     /// `OSSAccessKeyId`, `Expires` and `Signature` in the query (contract, 3.2).
     V1Url(v1::UrlClaim),
+    /// `Authorization: OSS2 AccessKeyId:<id>,…,Signature:<signature>` (contract, 3.3).
+    V2Header(v2::HeaderClaim),
+    /// `x-oss-signature-version=OSS2` in the query (contract, 3.3).
+    V2Url(v2::UrlClaim),
     /// `Authorization: OSS4-HMAC-SHA256 …` (contract, 3.4).
     V4Header(v4::HeaderClaim),
     /// `x-oss-signature-version=OSS4-HMAC-SHA256` in the query (contract, 3.4).
@@ -24,8 +28,7 @@ impl Claim {
     ///
     /// # Errors
     ///
-    /// `InvalidArgument` for several claims at once or a malformed one, `AccessDenied` for an incomplete one,
-    /// `NotImplemented` for version 2.
+    /// `InvalidArgument` for several claims or tokens at once or a malformed one, `AccessDenied` for an incomplete one.
     pub fn parse(request: &Request<'_>) -> Result<Option<Self>, Error> {
         let in_url = UrlForm::of(request);
         if let Some(authorization) = request.header("authorization") {
@@ -39,10 +42,10 @@ impl Claim {
         match in_url {
             None => Ok(None),
             Some(UrlForm::V1) => v1::UrlClaim::parse(request).map(|claim| Some(Self::V1Url(claim))),
-            Some(UrlForm::V2) => Err(Error::not_implemented("Signature version 2")),
+            Some(UrlForm::V2) => v2::UrlClaim::parse(request).map(|claim| Some(Self::V2Url(claim))),
             Some(UrlForm::V4) => v4::UrlClaim::parse(request).map(|claim| Some(Self::V4Url(claim))),
             Some(UrlForm::Several) => Err(Error::invalid_argument(
-                "Only one auth mechanism allowed: version 1 or 4.",
+                "Only one auth mechanism allowed: version 1, 2 or 4.",
             )),
         }
     }
@@ -51,10 +54,10 @@ impl Claim {
         let (scheme, rest) = authorization.split_once(' ').unwrap_or((authorization, ""));
         match scheme {
             "OSS" => v1::HeaderClaim::parse(request, rest.trim()).map(Self::V1Header),
-            "OSS2" => Err(Error::not_implemented("Signature version 2")),
+            v2::ALGORITHM => v2::HeaderClaim::parse(request, rest.trim()).map(Self::V2Header),
             v4::ALGORITHM => v4::HeaderClaim::parse(request, rest.trim()).map(Self::V4Header),
             _ => Err(malformed(
-                "The Authorization header must begin with OSS or OSS4-HMAC-SHA256.",
+                "The Authorization header must begin with OSS, OSS2 or OSS4-HMAC-SHA256.",
             )),
         }
     }
@@ -64,6 +67,8 @@ impl Claim {
         match self {
             Self::V1Header(claim) => &claim.access_key_id,
             Self::V1Url(claim) => &claim.access_key_id,
+            Self::V2Header(claim) => &claim.signature.access_key_id,
+            Self::V2Url(claim) => &claim.signature.access_key_id,
             Self::V4Header(claim) => &claim.signature.scope.access_key_id,
             Self::V4Url(claim) => &claim.signature.scope.access_key_id,
         }
@@ -74,6 +79,8 @@ impl Claim {
         match self {
             Self::V1Header(claim) => claim.security_token.as_deref(),
             Self::V1Url(claim) => claim.security_token.as_deref(),
+            Self::V2Header(claim) => claim.security_token.as_deref(),
+            Self::V2Url(claim) => claim.security_token.as_deref(),
             Self::V4Header(claim) => claim.security_token.as_deref(),
             Self::V4Url(claim) => claim.security_token.as_deref(),
         }
@@ -81,15 +88,16 @@ impl Claim {
 
     /// Whether the claim is in the URL, which can be handed on, rather than in a header.
     pub fn is_url(&self) -> bool {
-        matches!(self, Self::V1Url(_) | Self::V4Url(_))
+        matches!(self, Self::V1Url(_) | Self::V2Url(_) | Self::V4Url(_))
     }
 
     /// Until when a URL holds; `None` for a header.
     pub fn expires(&self) -> Option<UnixTime> {
         match self {
             Self::V1Url(claim) => Some(claim.expires),
+            Self::V2Url(claim) => Some(claim.expires),
             Self::V4Url(claim) => Some(claim.expires),
-            Self::V1Header(_) | Self::V4Header(_) => None,
+            Self::V1Header(_) | Self::V2Header(_) | Self::V4Header(_) => None,
         }
     }
 
@@ -103,6 +111,8 @@ impl Claim {
         match self {
             Self::V1Header(claim) => claim.verify(request, secret, now),
             Self::V1Url(claim) => claim.verify(request, secret, now),
+            Self::V2Header(claim) => claim.verify(request, secret, now),
+            Self::V2Url(claim) => claim.verify(request, secret, now),
             Self::V4Header(claim) => claim.verify(request, secret, now),
             Self::V4Url(claim) => claim.verify(request, secret, now),
         }
@@ -131,7 +141,8 @@ impl UrlForm {
     fn of(request: &Request<'_>) -> Option<Self> {
         let has = |names: &[&str]| names.iter().any(|name| request.parameter(name).is_some());
         let first = has(&["OSSAccessKeyId", "Signature"]);
-        let second = has(&["x-oss-access-key-id"]) || request.parameter("x-oss-signature-version") == Some("OSS2");
+        let second =
+            has(&["x-oss-access-key-id"]) || request.parameter("x-oss-signature-version") == Some(v2::ALGORITHM);
         let fourth = has(&["x-oss-signature-version", "x-oss-credential", "x-oss-signature"]);
         match (first, second, fourth) {
             (false, false, false) => None,
@@ -143,11 +154,20 @@ impl UrlForm {
     }
 }
 
-/// The token of a request, which may be given in one place only.
-pub(super) fn one_token(in_header: Option<&str>, in_query: Option<&str>) -> Result<Option<String>, Error> {
-    match (in_header, in_query) {
-        (Some(_), Some(_)) => Err(Error::invalid_argument("The security token must not be given twice.")),
-        (token, None) | (None, token) => Ok(token.map(str::to_owned)),
+/// The security token of a request, which may stand in one place only: a header, or one of two parameters, because version 1
+/// and the Python library's version 2 name it differently from version 4. An empty one is none.
+pub(super) fn token(request: &Request<'_>) -> Result<Option<String>, Error> {
+    let places = [
+        request.header("x-oss-security-token"),
+        request.parameter("x-oss-security-token"),
+        request.parameter("security-token"),
+    ];
+    let mut given = places.into_iter().flatten().filter(|token| !token.is_empty());
+    match (given.next(), given.next()) {
+        (_, Some(_)) => Err(malformed(
+            "The security token must stand in one place: the header or the query string.",
+        )),
+        (token, None) => Ok(token.map(str::to_owned)),
     }
 }
 

@@ -16,6 +16,11 @@ pub(super) fn sha1_base64(secret: &str, text: &str) -> String {
     STANDARD.encode(mac.finalize().into_bytes())
 }
 
+/// Base64 of HMAC-SHA256, as version 2 uses it.
+pub(super) fn sha256_base64(secret: &str, text: &str) -> String {
+    STANDARD.encode(sha256(secret.as_bytes(), text))
+}
+
 pub(super) fn sha256(key: &[u8], text: &str) -> [u8; 32] {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
     mac.update(text.as_bytes());

@@ -5,7 +5,7 @@ mod url_signer;
 pub(super) use url_signer::UrlSigner;
 
 use super::canonical::{header_lines, sorted};
-use super::claim::{malformed, one_token};
+use super::claim::{malformed, token};
 use super::mismatch::mismatch;
 use super::request::Request;
 use super::{mac, skew};
@@ -26,7 +26,7 @@ impl HeaderClaim {
         match credentials.split_once(':') {
             Some((id, signature)) if !id.is_empty() && !signature.is_empty() => Ok(Self {
                 access_key_id: id.to_owned(),
-                security_token: request.header("x-oss-security-token").map(str::to_owned),
+                security_token: token(request)?,
                 signature: signature.to_owned(),
             }),
             _ => Err(malformed("The Authorization header must be OSS AccessKeyId:Signature.")),
@@ -68,10 +68,7 @@ impl UrlClaim {
         };
         Ok(Self {
             access_key_id: id.to_owned(),
-            security_token: one_token(
-                request.header("x-oss-security-token"),
-                request.parameter("security-token"),
-            )?,
+            security_token: token(request)?,
             expires: expires(expires_text)?,
             signature: plus_restored(signature),
             expires_text: expires_text.to_owned(),
@@ -131,7 +128,7 @@ pub(super) fn plus_restored(signature: &str) -> String {
 }
 
 /// `x-oss-date` wins, because some platforms do not let a client set `Date`.
-fn date<'a>(request: &Request<'a>) -> Option<&'a str> {
+pub(super) fn date<'a>(request: &Request<'a>) -> Option<&'a str> {
     request.header("x-oss-date").or_else(|| request.header("date"))
 }
 

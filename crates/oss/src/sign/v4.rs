@@ -8,10 +8,11 @@ pub(super) use url_signer::UrlSigner;
 
 use std::time::Duration;
 
-use canonical_request::{CanonicalRequest, UNSIGNED_PAYLOAD};
+use canonical_request::{UNSIGNED_PAYLOAD, canonical_request};
 use scope::Scope;
 
-use super::claim::{malformed, one_token};
+use super::canonical::additional_headers;
+use super::claim::{malformed, token};
 use super::mismatch::mismatch;
 use super::request::Request;
 use super::{mac, skew};
@@ -45,7 +46,7 @@ impl HeaderClaim {
             UnixTime::parse_iso8601_basic,
         );
         Ok(Self {
-            security_token: request.header("x-oss-security-token").map(str::to_owned),
+            security_token: token(request)?,
             signature: Signature {
                 scope: Scope::parse(credential)?,
                 date: date.ok_or_else(skew::no_date)?,
@@ -87,10 +88,7 @@ impl UrlClaim {
         };
         let date = UnixTime::parse_iso8601_basic(date).ok_or_else(skew::no_date)?;
         Ok(Self {
-            security_token: one_token(
-                request.header("x-oss-security-token"),
-                request.parameter("x-oss-security-token"),
-            )?,
+            security_token: token(request)?,
             expires: date.plus(parse_lifetime(lifetime)?),
             signature: Signature {
                 scope: Scope::parse(credential)?,
@@ -129,10 +127,10 @@ impl Signature {
             return Err(malformed("The date of the credential must be that of x-oss-date."));
         }
         let payload = request.header("x-oss-content-sha256").unwrap_or(UNSIGNED_PAYLOAD);
-        let canonical = CanonicalRequest::new(request, &self.additional_headers, payload);
+        let canonical = canonical_request(request, &self.additional_headers, payload);
         let key = self.scope.signing_key(secret);
         let matches = |text: &str| mac::same(&self.sign(&key, text), &self.provided);
-        if canonical.readings().any(|text| matches(&text)) {
+        if canonical.all().any(|text| matches(&text)) {
             return Ok(());
         }
         let plain = canonical.plain();
@@ -171,7 +169,7 @@ pub fn authorization_header(
     let scope = Scope::new(access_key_id, date, region);
     let names = additional_headers(Some(&additional.join(";")));
     let payload = request.header("x-oss-content-sha256").unwrap_or(UNSIGNED_PAYLOAD);
-    let canonical = CanonicalRequest::new(request, &names, payload).plain();
+    let canonical = canonical_request(request, &names, payload).plain();
     let signature = mac::hex(&mac::sha256(
         &scope.signing_key(secret),
         &scope.string_to_sign(date, &canonical),
@@ -200,17 +198,6 @@ pub fn presign(
 ) -> Vec<(String, String)> {
     let scope = Scope::new(access_key_id, at, region);
     UrlSigner::new(scope, secret, at, lifetime, security_token).parameters(request)
-}
-
-fn additional_headers(listed: Option<&str>) -> Vec<String> {
-    let names = listed
-        .unwrap_or_default()
-        .split(';')
-        .map(|name| name.trim().to_ascii_lowercase());
-    let mut names: Vec<_> = names.filter(|name| !name.is_empty()).collect();
-    names.sort_unstable();
-    names.dedup();
-    names
 }
 
 fn parse_lifetime(text: &str) -> Result<Duration, Error> {

@@ -301,21 +301,38 @@ fn malformed_claims_are_refused() {
 }
 
 #[test]
-fn version_2_is_not_implemented() {
-    let header = "OSS2 AccessKeyId:LTAIexampleAK,Signature:TLzUfM1ZpX214/c1XfvYve6JPBpOP/tYXamidFY5Vwk=";
-    let headers = [("authorization", header), ("date", DATE)];
-    refused(
-        verify("PUT", "test-channel?live&status=disabled", &headers, now()),
-        ErrorCode::NotImplemented,
-    );
-    for query in [
-        "x-oss-signature-version=OSS2&x-oss-expires=1",
-        "x-oss-access-key-id=x&x-oss-signature=y",
+fn the_token_stands_in_one_place() {
+    let places = [
+        "x-oss-security-token=t",
+        "security-token=t",
+        "security-token=t&x-oss-security-token=",
+    ];
+    let in_header = ("x-oss-security-token", "t");
+    for authorization in [
+        "OSS id:sig",
+        "OSS2 AccessKeyId:id,Signature:sig",
+        "OSS4-HMAC-SHA256 Credential=id/20160824/r/oss/aliyun_v4_request,Signature=sig",
     ] {
-        refused(
-            verify("GET", &format!("k?{query}"), &[], now()),
-            ErrorCode::NotImplemented,
-        );
+        let headers = [("authorization", authorization), ("date", DATE)];
+        let token = |target: &str, headers: &[(&str, &str)]| {
+            with_request("GET", target, headers, |request| {
+                let claim = Claim::parse(request)?.expect("the request is not anonymous");
+                Ok(claim.security_token().map(str::to_owned))
+            })
+        };
+        assert_eq!(token("k?security-token=", &headers), Ok(None));
+        let mut both = headers.to_vec();
+        both.push(in_header);
+        assert_eq!(token("k", &both), Ok(Some("t".to_owned())));
+        for query in places {
+            assert_eq!(
+                token(&format!("k?{query}"), &headers),
+                Ok(Some("t".to_owned())),
+                "{query}"
+            );
+            let error: Error = token(&format!("k?{query}"), &both).unwrap_err();
+            assert_eq!(error.code, ErrorCode::InvalidArgument, "{query}");
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::{ALGORITHM, CanonicalRequest, LIFETIME_MAX_S, LIFETIME_MIN_S, Scope, UNSIGNED_PAYLOAD, UrlClaim};
+use super::{ALGORITHM, LIFETIME_MAX_S, LIFETIME_MIN_S, Scope, UNSIGNED_PAYLOAD, UrlClaim, canonical_request};
 use crate::secret::Secret;
 use crate::sign::mac;
 use crate::sign::request::Request;
@@ -59,7 +59,7 @@ impl UrlSigner {
             query: &query,
             ..*request
         };
-        let canonical = CanonicalRequest::new(&request, &[], UNSIGNED_PAYLOAD).plain();
+        let canonical = canonical_request(&request, &[], UNSIGNED_PAYLOAD).plain();
         let signature = mac::sha256(&self.key, &self.scope.string_to_sign(self.at, &canonical));
         claim.push(("x-oss-signature".to_owned(), mac::hex(&signature)));
         claim
