@@ -1,11 +1,12 @@
 //! Who is asking: from the signature of a request to an account.
 
 use alluvium_catalog::{AccessKey, Catalog, Error as CatalogError};
-use alluvium_oss::sign::Claim;
+use alluvium_oss::sign::{Claim, UrlSigner};
 use alluvium_oss::{Error, ErrorCode, OwnerId, UnixTime};
 
 use crate::error;
 use crate::request::Request;
+use crate::service::Call;
 
 /// Who sent a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,15 +34,7 @@ pub(crate) async fn caller(request: &Request, catalog: &dyn Catalog, now: UnixTi
     let Some(claim) = Claim::parse(&signed)? else {
         return Ok(Caller::Anonymous);
     };
-    let key = match catalog.access_key(claim.access_key_id()).await {
-        Ok(key) if key.enabled => key,
-        Ok(_) => return Err(unknown_key(claim.access_key_id(), "The OSS Access Key Id is disabled.")),
-        Err(CatalogError::NotFound { .. }) => {
-            let message = "The OSS Access Key Id you provided does not exist in our records.";
-            return Err(unknown_key(claim.access_key_id(), message));
-        }
-        Err(other) => return Err(error::from_catalog(other)),
-    };
+    let key = enabled_key(catalog, claim.access_key_id()).await?;
     let AccessKey { secret, owner, .. } = key;
     // Temporary credentials are not issued here, so no token can belong to a key.
     if claim.security_token().is_some() {
@@ -52,6 +45,32 @@ pub(crate) async fn caller(request: &Request, catalog: &dyn Catalog, now: UnixTi
     }
     claim.verify(&signed, &secret, now)?;
     Ok(Caller::Account(owner))
+}
+
+/// Signs further URLs as the URL of an authenticated request is signed; none when it is not its URL that is.
+///
+/// # Errors
+/// `InvalidAccessKeyId` when the key was taken away meanwhile.
+pub(crate) async fn url_signer(call: &Call<'_>) -> Result<Option<UrlSigner>, Error> {
+    match Claim::parse(&call.request.signed())? {
+        Some(claim) if claim.is_url() => {
+            let key = enabled_key(call.catalog.as_ref(), claim.access_key_id()).await?;
+            Ok(UrlSigner::like(&claim, &key.secret))
+        }
+        _ => Ok(None),
+    }
+}
+
+async fn enabled_key(catalog: &dyn Catalog, id: &str) -> Result<AccessKey, Error> {
+    match catalog.access_key(id).await {
+        Ok(key) if key.enabled => Ok(key),
+        Ok(_) => Err(unknown_key(id, "The OSS Access Key Id is disabled.")),
+        Err(CatalogError::NotFound { .. }) => Err(unknown_key(
+            id,
+            "The OSS Access Key Id you provided does not exist in our records.",
+        )),
+        Err(other) => Err(error::from_catalog(other)),
+    }
 }
 
 fn unknown_key(id: &str, message: &'static str) -> Error {

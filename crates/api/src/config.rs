@@ -39,6 +39,14 @@ pub struct Limits {
     pub buckets_per_owner_max: usize,
     /// Segments in one VOD playlist: a day of one-second segments is 86,400.
     pub vod_entries_max: usize,
+    /// Bytes of a playlist whose URIs are to be signed; the contract's 1 MB.
+    pub signed_playlist_bytes_max: u64,
+    /// Bytes of the signed text: a day of five-second segments, each with a session token of 1 KiB, fits.
+    pub signed_playlist_result_bytes_max: usize,
+    /// Segments in a playlist whose URIs are to be signed: a day of five-second segments is 17,280.
+    pub signed_segments_max: usize,
+    /// Playlists in one whose URIs are to be signed: the variants and renditions of one programme are under 100.
+    pub signed_playlists_max: usize,
     /// How long a body may take besides the time its bytes need at [`body_bytes_per_second_min`](Self::body_bytes_per_second_min).
     pub body_grace: Duration,
     /// The slowest average rate at which a body may arrive, once the grace is used up.
@@ -55,6 +63,10 @@ impl Default for Limits {
             query_parameters_max: 64,
             buckets_per_owner_max: 1000,
             vod_entries_max: 100_000,
+            signed_playlist_bytes_max: 1 << 20,
+            signed_playlist_result_bytes_max: 32 << 20,
+            signed_segments_max: 20_000,
+            signed_playlists_max: 100,
             body_grace: Duration::from_secs(30),
             body_bytes_per_second_min: 1 << 10,
         }

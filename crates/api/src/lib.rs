@@ -12,7 +12,8 @@
 //! not offer is refused with `NotImplemented`.
 //!
 //! A viewer's GET is GetObject and nothing else: playlists and segments are objects, and no HLS code runs when they are
-//! read. VOD playlists are assembled from the catalog's records when they are asked for.
+//! read, unless it is asked for: `x-oss-process=hls/sign` signs the URIs of a private bucket's playlist. VOD playlists
+//! are assembled from the catalog's records when they are asked for.
 //!
 //! The crate never opens a socket, never reads the wall clock (a [`Clock`](alluvium_oss::Clock) is handed in), and never
 //! logs a secret or a signature. The only files it makes are those of uploads too large for memory, until the store
@@ -23,6 +24,7 @@
 //! | OSS, 1: live channels | `live` |
 //! | OSS, 3: authentication and refusals | `authenticate`, `error` |
 //! | OSS, 4: buckets and objects | `bucket`, `object`, `authorise` |
+//! | OSS, 4.8: signed playlists; RFC 3986, 5.2: what their URIs name | `object/get_signed_playlist`, `object/reference` |
 //! | OSS, 4.6: pages of other origins | `cors` |
 //! | OSS, 5: addressing | `request` |
 //! | RFC 9110, 13: conditional requests | `conditions` |

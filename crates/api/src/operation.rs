@@ -23,6 +23,7 @@ pub(crate) enum Operation {
     GetObject,
     HeadObject,
     GetObjectMeta,
+    GetSignedPlaylist,
     DeleteObject,
     PutLiveChannel,
     PutLiveChannelStatus,
@@ -80,6 +81,18 @@ const TABLE: &[(&str, &[Target], When, Operation)] = &[
     ("PUT", &[Bucket], &[("cors", None)], PutBucketCors),
     ("DELETE", &[Bucket], &[("cors", None)], DeleteBucketCors),
     ("HEAD", &[Object], &[("objectMeta", None)], GetObjectMeta),
+    (
+        "GET",
+        &[Object],
+        &[("x-oss-process", Some("hls/sign"))],
+        GetSignedPlaylist,
+    ),
+    (
+        "HEAD",
+        &[Object],
+        &[("x-oss-process", Some("hls/sign"))],
+        GetSignedPlaylist,
+    ),
     ("GET", &[Service], &[], ListBuckets),
     ("PUT", &[Bucket], &[], PutBucket),
     ("DELETE", &[Bucket], &[], DeleteBucket),
@@ -93,7 +106,7 @@ const TABLE: &[(&str, &[Target], When, Operation)] = &[
 ];
 
 /// Parameters that select an operation; with one of them a request is never an operation that does not name it.
-const SELECTORS: &[&str] = &["live", "vod", "bucketInfo", "acl", "cors", "objectMeta"];
+const SELECTORS: &[&str] = &["live", "vod", "bucketInfo", "acl", "cors", "objectMeta", "x-oss-process"];
 
 /// Parameters of the API that select or change an operation in a way which is not offered (contract, 3.1 and 4.1).
 const UNSUPPORTED: &[&str] = &[
@@ -155,7 +168,6 @@ const UNSUPPORTED: &[&str] = &[
     "wormExtend",
     "wormId",
     "x-oss-async-process",
-    "x-oss-process",
     "x-oss-traffic-limit",
 ];
 
@@ -217,6 +229,14 @@ mod tests {
             ("GET", Object, "vod", GetVodPlaylist),
             ("GET", Object, "Live", GetObject),
             ("HEAD", Object, "objectMeta", GetObjectMeta),
+            ("GET", Object, "x-oss-process=hls/sign", GetSignedPlaylist),
+            ("HEAD", Object, "x-oss-process=hls/sign&Expires=1", GetSignedPlaylist),
+            ("GET", Object, "x-oss-process=hls/sign,a_b", Unsupported("x-oss-process")),
+            ("GET", Object, "x-oss-process=image/resize", Unsupported("x-oss-process")),
+            ("GET", Object, "x-oss-process", Unsupported("x-oss-process")),
+            ("GET", Object, "x-oss-process=hls/sign&vod", Unsupported("vod")),
+            ("POST", Object, "x-oss-process=hls/sign", Unsupported("x-oss-process")),
+            ("GET", Bucket, "x-oss-process=hls/sign", Unsupported("x-oss-process")),
             ("PUT", Bucket, "cors", PutBucketCors),
             ("GET", Object, "cors", Unsupported("cors")),
             ("OPTIONS", Object, "", OptionObject),

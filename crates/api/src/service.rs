@@ -165,6 +165,7 @@ impl Api {
             Operation::GetObject => object::get_object::answer(call).await,
             Operation::HeadObject => object::head_object::answer(call).await,
             Operation::GetObjectMeta => object::get_object_meta::answer(call).await,
+            Operation::GetSignedPlaylist => object::get_signed_playlist::answer(call).await,
             Operation::DeleteObject => object::delete_object::answer(call).await,
             Operation::PutLiveChannel => live::put_live_channel::answer(call, body).await,
             Operation::PutLiveChannelStatus => live::put_live_channel_status::answer(call).await,

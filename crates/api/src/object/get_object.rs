@@ -58,7 +58,7 @@ pub(crate) async fn answer(call: &Call<'_>) -> Result<Response, Error> {
 
 /// How much of the object is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Extent {
+pub(super) enum Extent {
     Whole,
     Range,
 }
@@ -67,7 +67,7 @@ enum Extent {
 ///
 /// One that reaches beyond the end is not cut unless the request asks for the behaviour of the HTTP standard; then one
 /// that lies wholly beyond it is refused.
-fn extent(call: &Call<'_>, wanted: RangeRequest, info: &ObjectInfo) -> Result<Extent, Error> {
+pub(super) fn extent(call: &Call<'_>, wanted: RangeRequest, info: &ObjectInfo) -> Result<Extent, Error> {
     let standard = call.request.headers.value("x-oss-range-behavior") == Some("standard");
     let inside = match wanted {
         RangeRequest::Between(_, last) => last < info.length,
@@ -85,7 +85,8 @@ fn extent(call: &Call<'_>, wanted: RangeRequest, info: &ObjectInfo) -> Result<Ex
     }
 }
 
-fn send(object: Object, extent: Extent) -> Response {
+/// 200 or 206 with the bytes that were read.
+pub(super) fn send(object: Object, extent: Extent) -> Response {
     let Object { info, range, body } = object;
     let mut response = Response::new(Body::from_stream(body));
     headers::describe(&mut response, &info);
@@ -105,7 +106,7 @@ fn send(object: Object, extent: Extent) -> Response {
 }
 
 /// The headers that a signed request may dictate.
-fn overrides(call: &Call<'_>) -> Result<Vec<(HeaderName, HeaderValue)>, Error> {
+pub(super) fn overrides(call: &Call<'_>) -> Result<Vec<(HeaderName, HeaderValue)>, Error> {
     let mut overrides = Vec::new();
     for (parameter, value) in call.request.query.pairs() {
         let Some((_, name)) = OVERRIDES.iter().find(|(known, _)| *known == parameter) else {

@@ -141,7 +141,7 @@ async fn what_is_not_offered_says_so() {
         "private-bucket/key?uploadId=1",
         "private-bucket/key?bucketInfo",
         "private-bucket/key?versionId=1",
-        "private-bucket/key?x-oss-process=hls/sign",
+        "private-bucket/key?x-oss-process=image/resize",
         "private-bucket/key?objectMeta",
     ] {
         assert_eq!(

@@ -11,5 +11,6 @@ mod cors;
 mod failing;
 mod objects;
 mod reading;
+mod signed_playlists;
 mod vod;
 mod world;
