@@ -106,7 +106,15 @@ const TABLE: &[(&str, &[Target], When, Operation)] = &[
 ];
 
 /// Parameters that select an operation; with one of them a request is never an operation that does not name it.
-const SELECTORS: &[&str] = &["live", "vod", "bucketInfo", "acl", "cors", "objectMeta", "x-oss-process"];
+const SELECTORS: &[&str] = &[
+    "live",
+    "vod",
+    "bucketInfo",
+    "acl",
+    "cors",
+    "objectMeta",
+    "x-oss-process",
+];
 
 /// Parameters of the API that select or change an operation in a way which is not offered (contract, 3.1 and 4.1).
 const UNSUPPORTED: &[&str] = &[
@@ -231,8 +239,18 @@ mod tests {
             ("HEAD", Object, "objectMeta", GetObjectMeta),
             ("GET", Object, "x-oss-process=hls/sign", GetSignedPlaylist),
             ("HEAD", Object, "x-oss-process=hls/sign&Expires=1", GetSignedPlaylist),
-            ("GET", Object, "x-oss-process=hls/sign,a_b", Unsupported("x-oss-process")),
-            ("GET", Object, "x-oss-process=image/resize", Unsupported("x-oss-process")),
+            (
+                "GET",
+                Object,
+                "x-oss-process=hls/sign,a_b",
+                Unsupported("x-oss-process"),
+            ),
+            (
+                "GET",
+                Object,
+                "x-oss-process=image/resize",
+                Unsupported("x-oss-process"),
+            ),
             ("GET", Object, "x-oss-process", Unsupported("x-oss-process")),
             ("GET", Object, "x-oss-process=hls/sign&vod", Unsupported("vod")),
             ("POST", Object, "x-oss-process=hls/sign", Unsupported("x-oss-process")),
