@@ -30,6 +30,9 @@ use crate::settings::Settings;
 /// The account of the root access key.
 pub(crate) const ROOT_OWNER: &str = "root";
 
+/// The records, in the data folder.
+pub(crate) const CATALOG_FILE: &str = "catalog.sqlite";
+
 /// This node's name for its sessions, kept in the data folder.
 const NODE_FILE: &str = "node";
 
@@ -44,7 +47,7 @@ impl Data {
     pub(crate) fn open(folder: &Path) -> Result<Self> {
         fs::create_dir_all(folder).with_context(|| format!("data folder {}", folder.display()))?;
         let store = LocalStore::open(&folder.join("objects"), LocalStoreConfig::default())?;
-        let catalog = SqliteCatalog::open(&folder.join("catalog.sqlite"))?;
+        let catalog = SqliteCatalog::open(&folder.join(CATALOG_FILE))?;
         Ok(Self {
             store: Arc::new(store),
             catalog: Arc::new(catalog),
@@ -169,16 +172,25 @@ impl Server {
     }
 }
 
-/// The root account's key is an access key like any other, so that the API looks all of them up in one place.
+/// The root account's key is an access key like any other, so that the API looks all of them up in one place. One that was
+/// disabled stays so.
 async fn register(catalog: &dyn Catalog, key: &RootKey, clock: &dyn Clock) -> Result<()> {
+    let (enabled, created) = match catalog.access_key(&key.id).await {
+        Ok(known) => (known.enabled, known.created),
+        Err(alluvium_catalog::Error::NotFound { .. }) => (true, clock.now()),
+        Err(error) => return Err(error).context("looking for the root access key"),
+    };
+    if !enabled {
+        warn!(id = key.id, "the root access key is disabled");
+    }
     let key = AccessKey {
         id: key.id.clone(),
         secret: key.secret.clone(),
         owner: OwnerId::new(ROOT_OWNER),
-        enabled: true,
-        created: clock.now(),
-    };
         security_token: None,
+        enabled,
+        created,
+    };
     catalog
         .put_access_key(key)
         .await
