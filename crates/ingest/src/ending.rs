@@ -32,13 +32,17 @@ impl Ingest {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                _ = ticks.tick() => self.end_due(window).await,
+                _ = ticks.tick() => self.end_due_playlists().await,
                 () = stop.cancelled() => return,
             }
         }
     }
 
-    async fn end_due(&self, window: Duration) {
+    /// Writes those ENDLISTs that are due by the clock; what fails has its turn at the next look.
+    pub async fn end_due_playlists(&self) {
+        let Some(window) = self.config.reconnect_window else {
+            return;
+        };
         let due = match self
             .catalog
             .unended(self.clock.now().minus(window), ENDED_AT_ONCE_MAX)

@@ -2,16 +2,15 @@
 //!
 //! ```text
 //!  socket --bytes--> rtmp::Connection --media--> media::Demuxer --access units--> hls::Segmenter
-//!                          |                                                           |
-//!                      admission                                      TS batches, cuts (bounded queue)
-//!              (target, signature, lease)                                              v
-//!                                                                Recorder: spool file, batch by batch
-//!                                                                                      |  finished (bounded queue)
-//!                                                                                      v
-//!                                                   Lister: 1 store.put(segment)   durable
-//!                                                           2 catalog.append       findable
-//!                                                           3 LiveWindow.push
-//!                                                           4 store.put(playlist)  playable
+//!                          |                                                          |
+//!                      admission                                          TS batches, ends of segments
+//!              (target, signature, lease)                          bounded            |            bounded
+//!                                                   Spool: one writer thread <--------+--------> Lister
+//!                                                                                                  |
+//!                                                        1 store.put(segment)   durable  <---------+
+//!                                                        2 catalog.append       findable
+//!                                                        3 LiveWindow.push
+//!                                                        4 store.put(playlist)  playable
 //! ```
 //!
 //! # The contract
@@ -31,7 +30,7 @@
 //! |---|---|
 //! | handshake, connect to publish, first media, silence | [`Config`] |
 //! | connections, in all and for each address | [`Gate`] |
-//! | batches between connection and spool | `recorder::BATCHES_QUEUED_MAX` |
+//! | batches between connection and disk | `spool::BATCHES_WAITING_MAX` |
 //! | finished segments not yet stored | `recorder::SEGMENTS_QUEUED_MAX` |
 
 mod admission;

@@ -1,18 +1,21 @@
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use alluvium_catalog::{self as catalog, Lease, SegmentRecord};
-use alluvium_hls::{Entry, LiveWindow};
+use alluvium_hls::{Entry, LiveWindow, Segment};
 use alluvium_oss::{ObjectKey, UnixTime};
 use alluvium_store::{self as store, Attributes, Condition, Put, recorded_etag};
 use bytes::Bytes;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 use tracing::{debug, error, info, warn};
 
 use crate::Ingest;
 use crate::recorder::{Finished, Outcome};
 use crate::retry::Retry;
+use crate::spool::Place;
 
 /// Names tried for one segment when objects that are not ours already stand under the first ones.
 const NAMES_TRIED_MAX: u32 = 16;
@@ -95,8 +98,14 @@ impl Lister {
     }
 
     async fn list(&mut self, finished: Finished) -> Result<(), Stop> {
-        let name = self.store(&finished).await?;
-        let record = self.record(&finished, name);
+        let Finished {
+            written,
+            place,
+            segment,
+        } = finished;
+        let path = spooled(written.await)?;
+        let name = self.store(&path, &place, &segment).await?;
+        let record = self.record(&place, &segment, name);
         let listable_from = self.append(record).await?;
         let listable_from = self.withdraw_if_deleted(&record).await?.unwrap_or(listable_from);
         self.window.push(entry(&record));
@@ -109,8 +118,7 @@ impl Lister {
         Ok(())
     }
 
-    fn record(&mut self, finished: &Finished, name: UnixTime) -> SegmentRecord {
-        let Finished { place, segment, .. } = finished;
+    fn record(&mut self, place: &Place, segment: &Segment, name: UnixTime) -> SegmentRecord {
         let discontinuity_sequence = match place.discontinuity {
             true => self.next_discontinuity_sequence,
             false => self.next_discontinuity_sequence.saturating_sub(1),
@@ -130,15 +138,14 @@ impl Lister {
     }
 
     /// Step 1. Retries until the store has answered for the object; gives the name under which it stands.
-    async fn store(&self, finished: &Finished) -> Result<UnixTime, Stop> {
-        let Finished { path, place, segment } = finished;
+    async fn store(&self, path: &Path, place: &Place, segment: &Segment) -> Result<UnixTime, Stop> {
         let mut name = place.name;
         let mut names_tried = 1;
         let mut retry = Retry::new();
         loop {
             let key = self.lease.channel.segment_key(name);
             let mut put = Put::file(
-                path.clone(),
+                path,
                 segment.length,
                 segment.crc64,
                 recorded_etag(segment.crc64, segment.length),
@@ -335,6 +342,17 @@ fn segment_attributes() -> Attributes {
         cache_control: Some(SEGMENT_CACHE_CONTROL.to_owned()),
         ..Attributes::default()
     }
+}
+
+/// The path of the complete file, or why there is none.
+fn spooled(written: Result<io::Result<PathBuf>, oneshot::error::RecvError>) -> Result<PathBuf, Stop> {
+    let error = match written {
+        Ok(Ok(path)) => return Ok(path),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "its writer has ended".to_owned(),
+    };
+    error!(%error, "the spool cannot be written; the recording stops");
+    Err(Stop::Failed(format!("the recording disk cannot be written: {error}")))
 }
 
 fn is_permanent(error: &store::Error) -> bool {

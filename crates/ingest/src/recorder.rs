@@ -1,8 +1,6 @@
-use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use alluvium_catalog::{self as catalog, Lease, SessionId};
+use alluvium_catalog::{self as catalog, Lease};
 use alluvium_hls::Segment;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -10,19 +8,16 @@ use tracing::error;
 
 use crate::Ingest;
 use crate::lister::{Listed, Lister};
-use crate::spool::{Place, SpoolFile};
+use crate::spool::{Place, SessionSpool, SpoolFile, Written};
 use crate::stream::Work;
 
-/// Batches (32 KiB or 200 ms) that may wait for the spool before the publisher's socket is no longer read: about 1 MiB.
-pub(crate) const BATCHES_QUEUED_MAX: usize = 32;
+/// Finished segments that may wait for the store before the publisher has to wait too.
+const SEGMENTS_QUEUED_MAX: usize = 64;
 
-/// Finished segments that may wait for the store before the spool, and with it the publisher, has to wait too.
-pub(crate) const SEGMENTS_QUEUED_MAX: usize = 64;
-
-/// A complete segment in the spool.
+/// A complete segment, which may still be on its way into the spool.
 #[derive(Debug)]
 pub(crate) struct Finished {
-    pub(crate) path: PathBuf,
+    pub(crate) written: Written,
     pub(crate) place: Place,
     pub(crate) segment: Segment,
 }
@@ -38,11 +33,21 @@ pub(crate) enum Outcome {
     Failed(Listed, String),
 }
 
-/// One session's way from work to listed segments: writes the spool in a task of its own, and lists in another; when
-/// no more work comes, whatever became of the connection, all of it is listed and the session is closed.
+/// One session's way from work to listed segments: batches go to the spool's writer, finished segments to a lister in a
+/// task of its own. When no more work comes, whatever became of the connection, the lister lists all there is and closes
+/// the session.
 pub(crate) struct Recorder {
-    queue: mpsc::Sender<Work>,
-    task: JoinHandle<Outcome>,
+    spool: SessionSpool,
+    writing: Writing,
+    finished: mpsc::Sender<Finished>,
+    lister: JoinHandle<Outcome>,
+}
+
+/// What the session has in the spool's writer.
+enum Writing {
+    /// Between segments.
+    Nothing,
+    Segment(Place, SpoolFile),
 }
 
 /// The recorder takes no more work; [`Recorder::finish`] says why.
@@ -51,96 +56,65 @@ pub(crate) struct Ended;
 
 impl Recorder {
     pub(crate) fn start(ingest: Arc<Ingest>, lease: Lease) -> Self {
-        let (queue, work) = mpsc::channel(BATCHES_QUEUED_MAX);
-        let task = tokio::spawn(record(ingest, lease, work));
-        Self { queue, task }
+        let spool = ingest.spool.session(lease.session);
+        let (finished, to_list) = mpsc::channel(SEGMENTS_QUEUED_MAX);
+        Self {
+            spool,
+            writing: Writing::Nothing,
+            finished,
+            lister: tokio::spawn(list(ingest, lease, to_list)),
+        }
     }
 
-    /// Hands over work in order; waits while the queue is full.
-    pub(crate) async fn send(&self, work: Work) -> Result<(), Ended> {
-        self.queue.send(work).await.map_err(|_| Ended)
+    /// Takes work in order; waits while too much of it waits for the disk or the store.
+    pub(crate) async fn take(&mut self, work: Work) -> Result<(), Ended> {
+        match work {
+            Work::Begin(place) => {
+                self.writing = Writing::Segment(place, self.spool.create(place));
+                Ok(())
+            }
+            Work::Batch(batch) => match &self.writing {
+                Writing::Segment(_, file) => self.spool.append(file, batch).await.map_err(|_| Ended),
+                Writing::Nothing => Ok(()),
+            },
+            Work::End(segment) => match std::mem::replace(&mut self.writing, Writing::Nothing) {
+                Writing::Segment(place, file) => {
+                    let written = file.finish();
+                    let finished = Finished {
+                        written,
+                        place,
+                        segment,
+                    };
+                    self.finished.send(finished).await.map_err(|_| Ended)
+                }
+                Writing::Nothing => Ok(()),
+            },
+        }
     }
 
     /// Completes when the recorder takes no more work.
     pub(crate) async fn ended(&self) {
-        self.queue.closed().await;
+        self.finished.closed().await;
     }
 
-    /// No more work comes: waits until all of it is listed.
+    /// No more work comes: waits until all of it is listed and the session is closed.
     pub(crate) async fn finish(self) -> Outcome {
-        drop(self.queue);
-        match self.task.await {
+        drop(self.finished);
+        match self.lister.await {
             Ok(outcome) => outcome,
             Err(error) => {
-                error!(%error, "a recorder ended out of turn; its segments are still in the spool");
+                error!(%error, "a lister ended out of turn; its segments are still in the spool");
                 Outcome::Failed(Listed::default(), "internal error while recording".to_owned())
             }
         }
     }
 }
 
-/// What the spool is doing for the session.
-enum Writing {
-    /// Between segments.
-    Nothing,
-    Segment(Place, SpoolFile),
-}
-
-async fn record(ingest: Arc<Ingest>, lease: Lease, mut work: mpsc::Receiver<Work>) -> Outcome {
-    let session = lease.session;
-    let (finished, to_list) = mpsc::channel(SEGMENTS_QUEUED_MAX);
-    let lister = tokio::spawn(Lister::new(Arc::clone(&ingest), lease.clone()).run(to_list));
-    let spooled = spool(&ingest, session, &mut work, &finished).await;
-    // From here the publisher's task learns that no more is taken.
-    drop(work);
-    drop(finished);
-    let outcome = match lister.await {
-        Ok(outcome) => outcome,
-        Err(error) => Outcome::Failed(Listed::default(), format!("internal error while listing: {error}")),
-    };
-    ingest.spool.close_session(session).await;
+async fn list(ingest: Arc<Ingest>, lease: Lease, finished: mpsc::Receiver<Finished>) -> Outcome {
+    let outcome = Lister::new(Arc::clone(&ingest), lease.clone()).run(finished).await;
+    ingest.spool.close_session(lease.session).await;
     ingest.close(&lease).await;
-    match (outcome, spooled) {
-        (Outcome::Complete(listed), Err(error)) => {
-            error!(%error, %session, "the spool cannot be written; the recording stops");
-            Outcome::Failed(listed, format!("the recording disk cannot be written: {error}"))
-        }
-        (outcome, _) => outcome,
-    }
-}
-
-/// Writes until no more work comes, or the lister takes no more segments.
-async fn spool(
-    ingest: &Ingest,
-    session: SessionId,
-    work: &mut mpsc::Receiver<Work>,
-    finished: &mpsc::Sender<Finished>,
-) -> io::Result<()> {
-    let mut writing = Writing::Nothing;
-    loop {
-        let next = tokio::select! {
-            next = work.recv() => next,
-            () = finished.closed() => None,
-        };
-        let Some(next) = next else { return Ok(()) };
-        writing = match (writing, next) {
-            (_, Work::Begin(place)) => Writing::Segment(place, ingest.spool.create(session, place).await?),
-            (Writing::Segment(place, file), Work::Batch(batch)) => {
-                file.append(batch).await?;
-                Writing::Segment(place, file)
-            }
-            (Writing::Segment(place, file), Work::End(segment)) => {
-                let path = file.into_path();
-                if finished.send(Finished { path, place, segment }).await.is_err() {
-                    return Ok(());
-                }
-                Writing::Nothing
-            }
-            (Writing::Nothing, Work::Batch(_) | Work::End(_)) => {
-                return Err(io::Error::other("media outside of a segment"));
-            }
-        };
-    }
+    outcome
 }
 
 impl Ingest {

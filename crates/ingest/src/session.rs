@@ -90,7 +90,7 @@ impl Session {
     pub(crate) async fn hand_over(&mut self) -> Result<(), Ended> {
         if self.media.stream.has_work() {
             for work in self.media.stream.take_work() {
-                self.recorder.send(work).await?;
+                self.recorder.take(work).await?;
             }
         }
         Ok(())
@@ -150,8 +150,10 @@ impl Session {
     pub(crate) async fn finish(mut self, ingest: &Ingest, end: &End) -> Outcome {
         self.media.running.ending();
         self.media.stream.finish(Now::by(&*ingest.clock));
-        // A recorder that takes no more says why when it is finished.
-        let _ = self.hand_over().await;
+        for work in self.media.stream.take_work() {
+            // A recorder that takes no more says why when it is finished.
+            let _ = self.recorder.take(work).await;
+        }
         let faults = self.media.stream.faults();
         let outcome = self.recorder.finish().await;
         let (listed, recording) = match &outcome {

@@ -11,7 +11,7 @@ use alluvium_oss::{ChannelStatus, Clock, ObjectKey, UnixTime};
 use alluvium_rtmp::publisher::Event;
 use alluvium_store::faulty::{Fault, Gate, Keys, Operation, Rule};
 use alluvium_store::{Error, ListQuery, ObjectStore, check};
-use support::{FRAG_COUNT, House, segments, tag};
+use support::{FRAG_COUNT, House, eventually, segments, tag};
 
 /// The server's clock is stepped by this.
 const HOUR: Duration = Duration::from_secs(3600);
@@ -192,7 +192,7 @@ async fn a_stalled_store_stalls_only_the_stream_it_stalls() {
     second.cut_off().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn failed_puts_are_tried_again_and_none_is_listed_twice() {
     let house = House::new().await;
     let channel = house.channel("camera").await;
@@ -402,18 +402,18 @@ async fn disabling_the_channel_ends_its_publisher_after_its_segment() {
     assert!(house.encoder("camera").refusal().await.description.contains("disabled"));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn silence_ends_a_publish_in_words() {
-    let house = House::new().await;
+    let house = House::with(|config| config.silence_timeout = Duration::from_secs(1)).await;
     let channel = house.channel("camera").await;
     let mut encoder = house.publishing("camera").await;
     house.push(&mut encoder, 3).await;
     house.playlist_when(&channel, |text| segments(text).len() == 1).await;
-    assert!(encoder.refusal().await.description.contains("No media came for 30 s"));
+    assert!(encoder.refusal().await.description.contains("No media came for 1 s"));
     house.until_idle(&channel).await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_stepped_clock_ends_nothing_and_never_goes_back_in_the_playlist() {
     let house = House::new().await;
     let channel = house.channel("camera").await;
@@ -423,8 +423,13 @@ async fn a_stepped_clock_ends_nothing_and_never_goes_back_in_the_playlist() {
     let began = house.clock.now();
     for stepped in [began.plus(HOUR), began.minus(HOUR)] {
         house.clock.set(stepped);
-        // A tick passes by both clocks.
-        tokio::time::sleep(Duration::from_secs(2)).await;
+        encoder.picture(false).await;
+        // The session has looked at both clocks, and has heard of the publisher by the stepped one.
+        eventually(async || {
+            let live = house.catalog.live_session(&house.bucket, &channel).await.unwrap();
+            (live.unwrap().last_media >= stepped).then_some(())
+        })
+        .await;
         house.push(&mut encoder, 4).await;
     }
     encoder.cut_off().await;
@@ -433,7 +438,10 @@ async fn a_stepped_clock_ends_nothing_and_never_goes_back_in_the_playlist() {
         .latest_segments(&house.bucket, &channel, 10)
         .await
         .unwrap();
-    assert_eq!(records.iter().map(|record| record.duration).sum::<u64>(), 11 * 90_000);
+    assert_eq!(
+        records.iter().map(|record| record.duration).sum::<u64>(),
+        11 * 90_000 + 2 * 3_600
+    );
     assert!(
         records.is_sorted_by(|a, b| a.name < b.name && a.program_date_time <= b.program_date_time),
         "{records:?}"
@@ -495,7 +503,7 @@ async fn refusals_say_why() {
     assert_eq!(house.store.calls(Operation::Put), 0);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_playlist_gets_its_endlist_when_nobody_comes_back() {
     let house = House::new().await;
     let channel = house.channel("camera").await;
@@ -503,25 +511,22 @@ async fn a_playlist_gets_its_endlist_when_nobody_comes_back() {
     house.push(&mut encoder, 3).await;
     encoder.cut_off().await;
     let live = house.playlist(&channel).await.unwrap();
-    let ending = tokio::spawn(std::sync::Arc::clone(&house.ingest).end_playlists(house.stop.clone()));
     house.clock.advance(Duration::from_secs(59));
-    tokio::time::sleep(Duration::from_secs(20)).await;
+    house.ingest.end_due_playlists().await;
     assert_eq!(house.playlist(&channel).await.unwrap(), live);
     house.clock.advance(Duration::from_secs(2));
-    let ended = house
-        .playlist_when(&channel, |text| text.ends_with("#EXT-X-ENDLIST\n"))
-        .await;
+    house.ingest.end_due_playlists().await;
+    let ended = house.playlist(&channel).await.unwrap();
     assert_eq!(ended, format!("{live}#EXT-X-ENDLIST\n"));
 
     let mut encoder = house.publishing("camera").await;
     house.push(&mut encoder, 1).await;
     encoder.cut_off().await;
+    house.ingest.end_due_playlists().await;
     assert!(
         !house.playlist(&channel).await.unwrap().contains("ENDLIST"),
         "it is live again"
     );
-    house.stop.cancel();
-    ending.await.unwrap();
 }
 
 #[tokio::test]
