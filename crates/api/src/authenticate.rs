@@ -35,16 +35,9 @@ pub(crate) async fn caller(request: &Request, catalog: &dyn Catalog, now: UnixTi
         return Ok(Caller::Anonymous);
     };
     let key = enabled_key(catalog, claim.access_key_id()).await?;
-    let AccessKey { secret, owner, .. } = key;
-    // Temporary credentials are not issued here, so no token can belong to a key.
-    if claim.security_token().is_some() {
-        return Err(Error::new(
-            ErrorCode::InvalidSecurityToken,
-            "The security token you provided is invalid.",
-        ));
-    }
-    claim.verify(&signed, &secret, now)?;
-    Ok(Caller::Account(owner))
+    check_token(&key, claim.security_token(), now)?;
+    claim.verify(&signed, &key.secret, now)?;
+    Ok(Caller::Account(key.owner))
 }
 
 /// Signs further URLs as the URL of an authenticated request is signed; none when it is not its URL that is.
@@ -70,6 +63,19 @@ async fn enabled_key(catalog: &dyn Catalog, id: &str) -> Result<AccessKey, Error
             "The OSS Access Key Id you provided does not exist in our records.",
         )),
         Err(other) => Err(error::from_catalog(other)),
+    }
+}
+
+/// A temporary key is used with its token, any other without one (contract, 3.6).
+fn check_token(key: &AccessKey, given: Option<&str>, now: UnixTime) -> Result<(), Error> {
+    match (&key.security_token, given) {
+        (None, None) => Ok(()),
+        (Some(token), Some(given)) => token.check(given, now),
+        (None, Some(_)) => Err(ErrorCode::InvalidSecurityToken.into()),
+        (Some(_), None) => Err(unknown_key(
+            &key.id,
+            "The OSS Access Key Id you provided is temporary, and its security token is missing.",
+        )),
     }
 }
 

@@ -9,8 +9,8 @@ use alluvium_catalog::{
 };
 use alluvium_oss::xml::Element;
 use alluvium_oss::{
-    Acl, BucketName, ChannelConfig, ChannelName, Clock, Domains, ManualClock, ObjectKey, OwnerId, Secret, UnixTime,
-    percent, sign,
+    Acl, BucketName, ChannelConfig, ChannelName, Clock, Domains, ManualClock, ObjectKey, OwnerId, Secret,
+    SecurityToken, UnixTime, percent, sign,
 };
 use alluvium_store::{Attributes, FaultyStore, MemoryStore, ObjectStore, Put};
 use axum::Router;
@@ -28,17 +28,21 @@ pub(crate) enum Who {
     Nobody,
     /// The owner of the buckets.
     Alice,
+    /// Her, with a temporary key: the token is `TOKEN`, and the request has it already where it shall.
+    Temporary,
     /// Another account.
     Bob,
 }
 
-pub(crate) use Who::{Alice, Bob, Nobody};
+pub(crate) use Who::{Alice, Bob, Nobody, Temporary};
 
 /// How a request is signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
     V1Header,
     V1Url,
+    V2Header,
+    V2Url,
     V4Header,
     V4Url,
 }
@@ -55,6 +59,8 @@ pub(crate) struct World {
 pub(crate) const NOW_S: i64 = 1_700_000_000;
 pub(crate) const HOST: &str = "oss.test:9000";
 pub(crate) const REGION: &str = "cn-hangzhou";
+/// The token of the temporary key, which ends ten minutes and a half after the start.
+pub(crate) const TOKEN: &str = "tok+en/==";
 
 impl World {
     pub(crate) async fn new() -> Self {
@@ -77,6 +83,18 @@ impl World {
             };
             catalog.put_access_key(key).await.unwrap();
         }
+        let temporary = AccessKey {
+            id: "temporary-id".to_owned(),
+            secret: Secret::new("temporary-secret".to_owned()),
+            owner: OwnerId::new("alice"),
+            security_token: Some(SecurityToken {
+                text: Secret::new(TOKEN.to_owned()),
+                expires: clock.now().plus(Duration::from_secs(630)),
+            }),
+            enabled: true,
+            created: clock.now(),
+        };
+        catalog.put_access_key(temporary).await.unwrap();
         let own = [(
             "video.example.com".to_owned(),
             BucketName::parse("private-bucket").unwrap(),
@@ -218,6 +236,7 @@ impl World {
         let name = match ask.who {
             Nobody => None,
             Alice => Some("alice"),
+            Temporary => Some("temporary"),
             Bob => Some("bob"),
         };
         if let Some(name) = name {
@@ -427,6 +446,16 @@ impl Ask {
             Form::V1Url => {
                 let expires = now.plus(Duration::from_secs(600));
                 let claim = sign::v1::presign(&self.signed(), id, secret, expires, None);
+                self.query.extend(claim);
+            }
+            Form::V2Header => {
+                self.headers.push(("date".to_owned(), now.http_date()));
+                let authorization = sign::v2::authorization_header(&self.signed(), id, secret, &[]);
+                self.headers.push(("authorization".to_owned(), authorization));
+            }
+            Form::V2Url => {
+                let expires = now.plus(Duration::from_secs(600));
+                let claim = sign::v2::presign(&self.signed(), id, secret, expires, None);
                 self.query.extend(claim);
             }
             Form::V4Url => {
