@@ -1,6 +1,6 @@
 use std::net::SocketAddr;
 
-use alluvium_catalog::{self as catalog, Bucket, Lease, OpenSession};
+use alluvium_catalog::{self as catalog, Lease, OpenSession};
 use alluvium_oss::sign::publish_url::PublishTarget;
 use alluvium_oss::{BucketName, ChannelName};
 use alluvium_rtmp::{PublishRequest, StatusCode};
@@ -47,21 +47,14 @@ impl From<alluvium_oss::Error> for Refusal {
 impl Ingest {
     /// Finds out which channel `request` means and whether it may publish there, and takes the channel's lease.
     ///
-    /// In this order: the URL is read, its bucket found, its signature checked, the channel opened. A refusal leaves
+    /// In this order: the URL is read, its bucket found and its signature checked, the channel opened. A refusal leaves
     /// nothing behind.
     pub(crate) async fn admit(&self, request: &PublishRequest, peer: SocketAddr) -> Result<Admitted, Refusal> {
         let target = PublishTarget::parse(&request.app, &request.tc_url, &request.name, &self.domains)?;
-        let Some(bucket_name) = target.bucket.clone() else {
-            return Err(Refusal::denied(format!(
-                "The publish URL names no bucket: use rtmp://HOST/BUCKET/live/{} or a host name that begins with the bucket.",
-                target.channel
-            )));
-        };
-        let bucket = self.bucket(&bucket_name).await?;
-        self.authorise(&target, &bucket).await?;
-        let running = self.take_over(&bucket_name, &target.channel).await?;
+        let bucket = self.permitted_bucket(&target).await?;
+        let running = self.take_over(&bucket, &target.channel).await?;
         let open = OpenSession {
-            bucket: bucket_name,
+            bucket,
             channel: target.channel,
             node: self.node.clone(),
             remote_addr: peer,
@@ -75,49 +68,6 @@ impl Ingest {
             .await
             .map_err(|error| refusal("opening the channel", error))?;
         Ok(Admitted { lease, running })
-    }
-
-    async fn bucket(&self, name: &BucketName) -> Result<Bucket, Refusal> {
-        self.catalog.bucket(name).await.map_err(|error| match error {
-            catalog::Error::NotFound { .. } => Refusal::denied(format!("The bucket {name} does not exist.")),
-            error => refusal("looking up the bucket", error),
-        })
-    }
-
-    /// Contract 2.4: a signature by the owner's key, or anyone where the bucket is public-read-write.
-    async fn authorise(&self, target: &PublishTarget, bucket: &Bucket) -> Result<(), Refusal> {
-        let anyone = bucket.acl.anonymous_may_write();
-        let Some(credentials) = &target.credentials else {
-            return if anyone {
-                Ok(())
-            } else {
-                Err(Refusal::denied(format!(
-                    "The bucket {} takes signed publish URLs only; this one carries no signature.",
-                    bucket.name
-                )))
-            };
-        };
-        let unknown = || Refusal::denied("The access key of the publish URL is unknown or disabled.");
-        let key = self
-            .catalog
-            .access_key(&credentials.access_key_id)
-            .await
-            .map_err(|error| match error {
-                catalog::Error::NotFound { .. } => unknown(),
-                error => refusal("looking up the access key", error),
-            })?;
-        if !key.enabled {
-            return Err(unknown());
-        }
-        target.verify(&bucket.name, &key.secret, self.clock.now())?;
-        if key.owner == bucket.owner || anyone {
-            Ok(())
-        } else {
-            Err(Refusal::denied(format!(
-                "The access key of the publish URL has no right to publish to {}.",
-                bucket.name
-            )))
-        }
     }
 
     /// Waits for a session of this channel that is ending, and ends one that has fallen silent, so that what it
@@ -145,7 +95,7 @@ fn busy_refusal(idle: Option<std::time::Duration>) -> Refusal {
     Refusal::busy(format!("The channel is live: another publisher has it{heard}."))
 }
 
-fn refusal(doing: &'static str, error: catalog::Error) -> Refusal {
+pub(crate) fn refusal(doing: &'static str, error: catalog::Error) -> Refusal {
     match error {
         catalog::Error::NotFound { .. } => Refusal::denied("The live channel does not exist."),
         catalog::Error::Disabled => Refusal::denied("The live channel is disabled by its owner."),

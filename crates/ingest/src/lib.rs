@@ -30,10 +30,12 @@
 //! |---|---|
 //! | handshake, connect to publish, first media, silence | [`Config`] |
 //! | connections, in all and for each address | [`Gate`] |
+//! | buckets tried for a publish URL that names none | `authorisation::LOST_BUCKET_PAGES_MAX` |
 //! | batches between connection and disk | `spool::BATCHES_WAITING_MAX` |
 //! | finished segments not yet stored | `recorder::SEGMENTS_QUEUED_MAX` |
 
 mod admission;
+mod authorisation;
 mod config;
 mod connection;
 mod end;

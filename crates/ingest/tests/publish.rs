@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 
 mod support;
+#[path = "publish/who_may_publish.rs"]
+mod who_may_publish;
 
 use std::time::Duration;
 

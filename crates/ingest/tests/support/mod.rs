@@ -87,15 +87,19 @@ impl House {
 
     /// An encoder that is connected and asks to publish `name`.
     pub(crate) fn encoder(&self, name: &str) -> Encoder {
-        let (near, far) = tokio::io::duplex(1 << 20);
-        let peer: SocketAddr = "192.0.2.1:5000".parse().unwrap();
-        let served = tokio::spawn(Arc::clone(&self.ingest).serve_connection(far, peer, self.stop.clone()));
-        let request = PublishRequest {
+        self.encoder_of(PublishRequest {
             app: "bucket/live".to_owned(),
             tc_url: "rtmp://127.0.0.1:1935/bucket/live".to_owned(),
             name: name.to_owned(),
             encoder: "test".to_owned(),
-        };
+        })
+    }
+
+    /// An encoder that is connected and asks for this.
+    pub(crate) fn encoder_of(&self, request: PublishRequest) -> Encoder {
+        let (near, far) = tokio::io::duplex(1 << 20);
+        let peer: SocketAddr = "192.0.2.1:5000".parse().unwrap();
+        let served = tokio::spawn(Arc::clone(&self.ingest).serve_connection(far, peer, self.stop.clone()));
         Encoder {
             pipe: near,
             publisher: Publisher::new(request, [7; 32]),

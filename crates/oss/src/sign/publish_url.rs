@@ -88,33 +88,59 @@ impl PublishTarget {
                 "The publish URL is not signed, and the bucket is not public-read-write.",
             ));
         };
-        if now > credentials.expires {
-            return Err(Error::access_denied(format!(
-                "The publish URL expired at {}.",
-                credentials.expires.iso8601()
-            )));
-        }
-        let text = |with_token| {
-            string_to_sign(
-                &credentials.expires_text,
-                &self.query,
-                with_token,
-                bucket,
-                &self.channel,
-            )
-        };
-        let matches = |text: &str| {
-            let calculated = mac::sha1_base64(secret.expose(), text);
-            mac::same(unpadded(&calculated), unpadded(&credentials.signature))
-        };
-        if matches(&text(true)) || (credentials.security_token.is_some() && matches(&text(false))) {
+        credentials.check_expiry(now)?;
+        if self.is_signed_for(bucket, secret) {
             return Ok(());
         }
-        let error = mismatch::mismatch(&text(true), &credentials.signature, &credentials.access_key_id);
+        let text = self.string_to_sign(credentials, true, bucket);
+        let error = mismatch::mismatch(&text, &credentials.signature, &credentials.access_key_id);
         Err(Error {
             message: "The signature of the publish URL does not match.".into(),
             ..error
         })
+    }
+
+    /// Whether the signature was made for this bucket with this secret, whenever it expires; with the session token in the text
+    /// or left out of it.
+    ///
+    /// The text names the bucket, so that of all buckets one at most is right. That is how a lost one is found.
+    pub fn is_signed_for(&self, bucket: &BucketName, secret: &Secret) -> bool {
+        let Some(credentials) = &self.credentials else {
+            return false;
+        };
+        let matches = |with_token| {
+            let text = self.string_to_sign(credentials, with_token, bucket);
+            let calculated = mac::sha1_base64(secret.expose(), &text);
+            mac::same(unpadded(&calculated), unpadded(&credentials.signature))
+        };
+        matches(true) || (credentials.security_token.is_some() && matches(false))
+    }
+
+    fn string_to_sign(&self, credentials: &Credentials, with_token: bool, bucket: &BucketName) -> String {
+        string_to_sign(
+            &credentials.expires_text,
+            &self.query,
+            with_token,
+            bucket,
+            &self.channel,
+        )
+    }
+}
+
+impl Credentials {
+    /// Whether publishing may still begin.
+    ///
+    /// # Errors
+    ///
+    /// `AccessDenied` when it may not.
+    pub fn check_expiry(&self, now: UnixTime) -> Result<(), Error> {
+        if now > self.expires {
+            return Err(Error::access_denied(format!(
+                "The publish URL expired at {}.",
+                self.expires.iso8601()
+            )));
+        }
+        Ok(())
     }
 }
 

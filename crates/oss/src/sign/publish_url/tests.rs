@@ -388,6 +388,9 @@ fn signature_holds_for_one_bucket_only() {
         target.verify(&other, &secret(), now).unwrap_err().code,
         ErrorCode::SignatureDoesNotMatch
     );
+    assert!(target.is_signed_for(&bucket(), &secret()) && !target.is_signed_for(&other, &secret()));
+    let unsigned = parse("live", "rtmp://127.0.0.1/live", "test-channel").unwrap();
+    assert!(!unsigned.is_signed_for(&bucket(), &secret()));
 }
 
 #[test]
