@@ -1,6 +1,6 @@
 //! `alluvium demo`: a test stream, published over real RTMP by the server to itself.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use alluvium_catalog as catalog;
@@ -15,6 +15,8 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
+use crate::encoder::split;
+use crate::listener::reachable;
 use crate::serve::{ROOT_OWNER, Server};
 use crate::test_stream::{self, Tag};
 
@@ -83,23 +85,6 @@ pub(crate) async fn start(server: &Server) -> Result<()> {
         }
     });
     explain(address, &url(YOURS)?)
-}
-
-/// An address at which this machine reaches its own listener.
-fn reachable(bound: SocketAddr) -> SocketAddr {
-    let ip = match bound.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(ip, bound.port())
-}
-
-/// Splits `rtmp://host/bucket/live/name` as an encoder does: the name is what follows the last slash of the path.
-fn split(url: &str) -> Result<(&str, &str)> {
-    let path_end = url.find('?').unwrap_or(url.len());
-    let slash = url[..path_end].rfind('/').context("a publish URL without a path")?;
-    Ok((&url[..slash], &url[slash + 1..]))
 }
 
 fn request(url: &str) -> Result<PublishRequest> {
@@ -225,29 +210,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_publish_url_splits_into_what_obs_asks_for() {
+    fn a_publish_url_is_requested_as_an_encoder_does() {
         let url = "rtmp://127.0.0.1:8080/demo/live/yours?Expires=1&Signature=a%2Fb";
-        assert_eq!(
-            split(url).unwrap(),
-            ("rtmp://127.0.0.1:8080/demo/live", "yours?Expires=1&Signature=a%2Fb")
-        );
         let request = request(url).unwrap();
         assert_eq!(
             (request.app.as_str(), request.name.as_str()),
             ("demo/live", "yours?Expires=1&Signature=a%2Fb")
-        );
-    }
-
-    #[test]
-    fn an_unspecified_address_is_reached_by_loopback() {
-        assert_eq!(
-            reachable("0.0.0.0:80".parse().unwrap()),
-            "127.0.0.1:80".parse().unwrap()
-        );
-        assert_eq!(reachable("[::]:80".parse().unwrap()), "[::1]:80".parse().unwrap());
-        assert_eq!(
-            reachable("10.1.2.3:80".parse().unwrap()),
-            "10.1.2.3:80".parse().unwrap()
         );
     }
 }

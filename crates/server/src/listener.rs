@@ -1,7 +1,7 @@
 //! One port for both protocols: the first byte of a connection decides.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -71,6 +71,16 @@ pub(crate) fn local_address(listener: &TcpListener) -> Result<SocketAddr> {
     listener.local_addr().context("a listener has no address")
 }
 
+/// An address at which this machine reaches its own listener.
+pub(crate) fn reachable(bound: SocketAddr) -> SocketAddr {
+    let ip = match bound.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, bound.port())
+}
+
 /// Accepts until the server stops; each connection is a task of its own.
 pub(crate) async fn accept(listener: TcpListener, door: Door) {
     loop {
@@ -135,4 +145,22 @@ async fn first_byte(socket: &TcpStream) -> io::Result<Option<u8>> {
     let mut byte = [0];
     let read = socket.peek(&mut byte).await?;
     Ok((read > 0).then_some(byte[0]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unspecified_address_is_reached_by_loopback() {
+        assert_eq!(
+            reachable("0.0.0.0:80".parse().unwrap()),
+            "127.0.0.1:80".parse().unwrap()
+        );
+        assert_eq!(reachable("[::]:80".parse().unwrap()), "[::1]:80".parse().unwrap());
+        assert_eq!(
+            reachable("10.1.2.3:80".parse().unwrap()),
+            "10.1.2.3:80".parse().unwrap()
+        );
+    }
 }

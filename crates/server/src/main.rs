@@ -12,6 +12,7 @@ mod access_key;
 mod cli;
 mod clock;
 mod demo;
+mod encoder;
 mod http;
 mod listener;
 mod serve;
