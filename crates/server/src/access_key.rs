@@ -33,13 +33,21 @@ struct Kept {
 impl RootKey {
     /// The configured key; else the one kept in `data`; else a new one, kept there from now on.
     pub(crate) fn load_or_make(settings: &Settings, data: &Path) -> Result<Self> {
+        match Self::load(settings, data)? {
+            Some(key) => Ok(key),
+            None => Self::make(&data.join(FILE)),
+        }
+    }
+
+    /// The configured key; else the one kept in `data`.
+    pub(crate) fn load(settings: &Settings, data: &Path) -> Result<Option<Self>> {
         match (&settings.root_access_key_id, &settings.root_access_key_secret) {
-            (Some(id), Some(secret)) if !id.is_empty() && !secret.is_empty() => Ok(Self {
+            (Some(id), Some(secret)) if !id.is_empty() && !secret.is_empty() => Ok(Some(Self {
                 id: id.clone(),
                 secret: Secret::new(secret.clone()),
                 is_new: false,
-            }),
-            (None, None) => Self::kept_or_new(&data.join(FILE)),
+            })),
+            (None, None) => Self::kept(&data.join(FILE)),
             _ => bail!(
                 "the root access key needs both its id and its secret \
                  (root_access_key_id and root_access_key_secret, or the ALLUVIUM_ROOT_ACCESS_KEY_* variables)"
@@ -47,25 +55,29 @@ impl RootKey {
         }
     }
 
-    fn kept_or_new(path: &Path) -> Result<Self> {
-        if path.exists() {
-            let text = fs::read_to_string(path).with_context(|| format!("access key {}", path.display()))?;
-            // The parser's own words would quote the file, and the secret with it.
-            let kept: Kept = toml::from_str(&text).map_err(|_| {
-                anyhow::anyhow!(
-                    "access key {}: not the file that was written at the first start",
-                    path.display()
-                )
-            })?;
-            return Ok(Self {
-                id: kept.access_key_id,
-                secret: Secret::new(kept.access_key_secret),
-                is_new: false,
-            });
+    fn kept(path: &Path) -> Result<Option<Self>> {
+        if !path.exists() {
+            return Ok(None);
         }
+        let text = fs::read_to_string(path).with_context(|| format!("access key {}", path.display()))?;
+        // The parser's own words would quote the file, and the secret with it.
+        let kept: Kept = toml::from_str(&text).map_err(|_| {
+            anyhow::anyhow!(
+                "access key {}: not the file that was written at the first start",
+                path.display()
+            )
+        })?;
+        Ok(Some(Self {
+            id: kept.access_key_id,
+            secret: Secret::new(kept.access_key_secret),
+            is_new: false,
+        }))
+    }
+
+    fn make(path: &Path) -> Result<Self> {
         let kept = Kept {
-            access_key_id: format!("AK{}", random_text(18)),
-            access_key_secret: random_text(40),
+            access_key_id: new_id(),
+            access_key_secret: new_secret(),
         };
         write_private(path, &toml::to_string(&kept)?).with_context(|| format!("access key {}", path.display()))?;
         Ok(Self {
@@ -74,6 +86,16 @@ impl RootKey {
             is_new: true,
         })
     }
+}
+
+/// An identifier that no other key has.
+pub(crate) fn new_id() -> String {
+    format!("AK{}", random_text(18))
+}
+
+/// A secret, or a session token, that nobody guesses: 238 bits.
+pub(crate) fn new_secret() -> String {
+    random_text(40)
 }
 
 /// Writes the file whole or not at all, durable, for its owner's eyes.

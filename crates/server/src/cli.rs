@@ -2,9 +2,16 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::command::bucket::{self, BucketCommand};
+use crate::command::channel::{self, ChannelCommand};
+use crate::command::sign::{self, SignCommand};
+
 /// Live video over RTMP into object storage, as HLS.
 #[derive(Debug, Parser)]
-#[command(name = "alluvium", version, about, after_help = ENVIRONMENT, args_conflicts_with_subcommands = true)]
+#[command(
+    name = "alluvium", bin_name = "alluvium", version, after_help = format!("{ENVIRONMENT}\n\n{STATUS}"),
+    args_conflicts_with_subcommands = true
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -31,6 +38,27 @@ pub(crate) enum Command {
         #[command(flatten)]
         options: Options,
     },
+    /// Make and manage buckets, on any server of the API
+    #[command(after_help = format!("{}\n\n{STATUS}", bucket::EXAMPLES))]
+    Bucket(BucketCommand),
+    /// Make and manage live channels, and playlists of what they recorded, on any server of the API
+    #[command(after_help = format!("{}\n\n{STATUS}", channel::EXAMPLES))]
+    Channel(ChannelCommand),
+    /// Make URLs that let others publish or read
+    #[command(after_help = format!("{}\n\n{STATUS}", sign::EXAMPLES))]
+    Sign(SignCommand),
+}
+
+impl Command {
+    /// Whether a script reads what it prints.
+    pub(crate) fn is_for_scripts(&self) -> bool {
+        match self {
+            Self::Serve(_) | Self::Demo(_) | Self::Verify { .. } => false,
+            Self::Bucket(command) => command.access.json,
+            Self::Channel(command) => command.access.json,
+            Self::Sign(command) => command.access.json,
+        }
+    }
 }
 
 /// Where the settings come from. Flags win over the environment, that over the file, that over the defaults.
@@ -56,3 +84,49 @@ Environment:
   ALLUVIUM_ROOT_ACCESS_KEY_ID      the access key that owns what it creates; both or neither of the two:
   ALLUVIUM_ROOT_ACCESS_KEY_SECRET  without them one is made at the first start and shown once
   ALLUVIUM_LOG                     error, warn, info (default), debug, trace, or module=level pairs";
+
+const STATUS: &str = "\
+Exit status:
+  0  done
+  1  failed; of verify: there are faults
+  2  the command line is not understood
+  3  the server refused: its code and message are shown
+  4  what the command is about does not exist
+  5  the server was not reached, or did not answer as one";
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_grammar_has_no_contradiction() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn options_may_stand_before_and_after_the_action() {
+        for words in [
+            ["alluvium", "channel", "--json", "list", "videos"],
+            ["alluvium", "channel", "list", "videos", "--json"],
+        ] {
+            assert!(Cli::parse_from(words).command.unwrap().is_for_scripts());
+        }
+    }
+
+    #[test]
+    fn how_long_ago_is_no_option() {
+        let words = [
+            "alluvium",
+            "channel",
+            "vod",
+            "videos/camera",
+            "--from",
+            "-2h",
+            "--to",
+            "-1h",
+        ];
+        assert!(Cli::try_parse_from(words).is_ok());
+    }
+}

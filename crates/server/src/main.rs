@@ -7,18 +7,23 @@
 //! ```
 //!
 //! The only binary. It holds no logic of its own beyond this wiring: what a stream or a request means is decided below.
+//! Besides serving, it is a client of what it serves (`command`, `client`).
 
 mod access_key;
 mod cli;
+mod client;
 mod clock;
+mod command;
 mod demo;
 mod encoder;
 mod http;
 mod listener;
+mod paths;
 mod serve;
 mod settings;
 mod test_stream;
 mod verify;
+mod workers;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -27,45 +32,49 @@ use anyhow::Result;
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
-use cli::{Cli, Command};
+use cli::{Cli, Command, Options};
 use serve::Server;
 use settings::Settings;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    match run(cli) {
+    let command = cli.command.unwrap_or(Command::Serve(cli.options));
+    let is_for_scripts = command.is_for_scripts();
+    match run(command) {
         Ok(code) => code,
-        Err(error) => {
-            eprintln!("alluvium: {error:#}");
-            ExitCode::FAILURE
-        }
+        Err(error) => command::report(&error, is_for_scripts),
     }
 }
 
 #[tokio::main]
-async fn run(cli: Cli) -> Result<ExitCode> {
-    let command = cli.command.unwrap_or(Command::Serve(cli.options));
-    let options = match &command {
-        Command::Serve(options) | Command::Demo(options) | Command::Verify { options, .. } => options,
-    };
-    let settings = Settings::load(options, &|name| std::env::var(name).ok())?;
-    log_to_stderr(&settings.log)?;
+async fn run(command: Command) -> Result<ExitCode> {
     match command {
-        Command::Serve(_) => {
+        Command::Serve(options) => {
+            let settings = settings(&options)?;
             let server = Server::start(&settings).await?;
             greet(&server, &settings);
             server.announce();
             server.run().await?;
         }
-        Command::Demo(_) => {
-            let server = Server::start(&settings).await?;
+        Command::Demo(options) => {
+            let server = Server::start(&settings(&options)?).await?;
             demo::start(&server).await?;
             server.announce();
             server.run().await?;
         }
-        Command::Verify { scope, .. } => return verify::run(&settings, scope.as_deref()).await,
+        Command::Verify { scope, options } => return verify::run(&settings(&options)?, scope.as_deref()).await,
+        Command::Bucket(command) => command.run().await?,
+        Command::Channel(command) => command.run().await?,
+        Command::Sign(command) => command.run()?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The settings of a command that works on the data folder itself; from here on there is a log.
+fn settings(options: &Options) -> Result<Settings> {
+    let settings = Settings::load(options, &|name| std::env::var(name).ok())?;
+    log_to_stderr(&settings.log)?;
+    Ok(settings)
 }
 
 /// Standard output is for what scripts read; the log is on standard error.
@@ -86,8 +95,7 @@ fn greet(server: &Server, settings: &Settings) {
     if !key.is_new {
         return;
     }
-    let port = server.addresses[0].port();
-    let (id, secret) = (&key.id, key.secret.expose());
+    let alluvium = std::env::args().next().unwrap_or_else(|| "alluvium".to_owned());
     println!(
         "\
 This is the first start with {data}: an access key was made. It is shown this once and kept in {data}/access-key.toml.
@@ -95,17 +103,16 @@ This is the first start with {data}: an access key was made. It is shown this on
   access key id      {id}
   access key secret  {secret}
 
-Make a bucket and a live channel with it, and get a publish URL (Python, pip install oss2):
+Make a bucket and a live channel with it, and get a publish URL:
 
-  python3 - <<'END'
-  import oss2
-  bucket = oss2.Bucket(oss2.Auth('{id}', '{secret}'), 'http://127.0.0.1:{port}', 'videos')
-  bucket.create_bucket(oss2.BUCKET_ACL_PUBLIC_READ)
-  channel = bucket.create_live_channel('camera', oss2.models.LiveChannelInfo(target=oss2.models.LiveChannelInfoTarget(frag_duration=2, frag_count=3)))
-  print('publish to', bucket.sign_rtmp_url('camera', 'playlist.m3u8', 3600))
-  print('play      ', channel.play_url)
-  END
+  export ALLUVIUM_DATA='{data}' ALLUVIUM_ENDPOINT=http://{address}
+  {alluvium} bucket create videos --acl public-read
+  {alluvium} channel create videos/camera --frag-duration 2
+  {alluvium} sign publish videos/camera
 ",
         data = settings.data.display(),
+        id = key.id,
+        secret = key.secret.expose(),
+        address = listener::reachable(server.addresses[0]),
     );
 }

@@ -1,0 +1,14 @@
+//! What a person or a script asks at the shell, besides serving: the API, as a client library speaks it.
+//!
+//! Each command finds out a value, and prints it as text or, with `--json`, as JSON. Standard output carries nothing else.
+
+mod access;
+pub(crate) mod bucket;
+pub(crate) mod channel;
+mod output;
+mod place;
+pub(crate) mod sign;
+mod status;
+mod when;
+
+pub(crate) use status::report;
