@@ -46,6 +46,16 @@ pub fn crc64(bytes: &[u8]) -> u64 {
     crc_fast::checksum(CrcAlgorithm::Crc64Xz, bytes)
 }
 
+/// The CRC-64/XZ of bytes whose first part has one CRC-64 and whose second part, of `second_length` bytes, has another.
+///
+/// ```
+/// use alluvium_store::{crc64, crc64_combine};
+/// assert_eq!(crc64_combine(crc64(b"12345"), crc64(b"6789"), 4), crc64(b"123456789"));
+/// ```
+pub fn crc64_combine(first: u64, second: u64, second_length: u64) -> u64 {
+    crc_fast::checksum_combine(CrcAlgorithm::Crc64Xz, first, second, second_length)
+}
+
 /// The ETag of an object that Alluvium itself writes while recording: 32 upper-case hexadecimal digits, no quotes.
 ///
 /// It is made of the CRC-64 and the length, which are known when the last byte is muxed; an MD5 would cost more than
@@ -71,6 +81,8 @@ mod tests {
             crc.update(&bytes[..at]);
             crc.update(&bytes[at..]);
             prop_assert_eq!(crc.finish(), crc64(&bytes));
+            let (first, second) = bytes.split_at(at);
+            prop_assert_eq!(crc64_combine(crc64(first), crc64(second), second.len() as u64), crc64(&bytes));
         }
     }
 

@@ -1,5 +1,7 @@
 use alluvium_oss::{BucketName, ObjectKey};
 
+use crate::Upload;
+
 /// Why a store did not do what it was asked; each variant says what the caller can do about it.
 ///
 /// Unless a variant says otherwise nothing has changed: the object is as it was, and a [`Body::File`](crate::Body::File)
@@ -24,7 +26,8 @@ pub enum Error {
         key: ObjectKey,
     },
 
-    /// [`Condition::Etag`](crate::Condition::Etag) was asked for and the object is another one: read it again, then decide.
+    /// [`Condition::Etag`](crate::Condition::Etag) was asked for, or a certain source of a copy, and the object is another one:
+    /// read it again, then decide.
     #[error("the object {bucket}/{key} is not the expected one: {}", found.as_deref().unwrap_or("it is absent"))]
     Precondition {
         /// The bucket that was asked.
@@ -51,6 +54,17 @@ pub enum Error {
         stated: u64,
         /// What the body has.
         found: u64,
+    },
+
+    /// There is no such upload: it has ended, or never began. Asking again changes nothing.
+    #[error("there is no upload {} of {}/{}", .0.id, .0.bucket, .0.key)]
+    NoUpload(Upload),
+
+    /// A part to be joined is not there, or has another ETag: list the parts, or upload it again.
+    #[error("part {number} is not the expected one")]
+    Part {
+        /// The part's number.
+        number: u32,
     },
 
     /// The store cannot be reached, is full, or refuses: try again later, with a pause.

@@ -19,6 +19,7 @@
 //! | CRC-64/XZ (ECMA-182, reflected), the API's `x-oss-hash-crc64ecma` | [`Crc64`] |
 //! | RFC 9110, 14.1.2 byte ranges | [`RangeRequest`] |
 //! | listing by prefix, delimiter, marker and max-keys | [`ListQuery`] |
+//! | multipart uploads | [`Upload`], [`CompleteUpload`] |
 //!
 //! ```
 //! use alluvium_oss::{BucketName, ObjectKey, UnixTime};
@@ -55,15 +56,19 @@ mod object;
 mod put;
 mod range;
 mod store;
+mod upload;
 
 pub use check::{Mismatch, check};
-pub use crc64::{Crc64, crc64, recorded_etag};
+pub use crc64::{Crc64, crc64, crc64_combine, recorded_etag};
 pub use error::Error;
 pub use faulty::FaultyStore;
 pub use list::{LIST_LIMIT_MAX, ListPage, ListQuery};
 pub use local::{LocalStore, LocalStoreConfig};
 pub use memory::MemoryStore;
 pub use object::{Attributes, Object, ObjectInfo};
-pub use put::{Body, Condition, Copy, Put};
+pub use put::{Body, Condition, Copy, CopyAttributes, Put};
 pub use range::RangeRequest;
 pub use store::{Capabilities, ObjectStore};
+pub use upload::{
+    CompleteUpload, NewUpload, Part, PartInfo, PartPage, Upload, UploadId, UploadInfo, UploadPage, UploadQuery,
+};

@@ -1,6 +1,6 @@
 use std::ops::ControlFlow;
 
-use crate::ObjectInfo;
+use crate::{ObjectInfo, UploadInfo, UploadPage, UploadQuery};
 
 /// Which part of a bucket's keys a page is to show.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,28 +29,103 @@ pub struct ListPage {
 /// The most entries of a page, so that no caller makes a store gather without end; it is the most that the API lets anyone ask for.
 pub const LIST_LIMIT_MAX: usize = 1000;
 
-/// Fills one page from keys in ascending order.
+/// Fills one page from objects in ascending order of their keys.
 ///
 /// `scan(from, visit)` calls `visit` for each object with a key of at least `from`, ascending, until it breaks or there are no more.
 /// It is called again for each group that is skipped, so a group costs one seek, however many keys it has.
 pub(crate) fn fill<E>(
     query: &ListQuery,
-    mut scan: impl FnMut(&str, &mut dyn FnMut(ObjectInfo) -> ControlFlow<()>) -> Result<(), E>,
+    scan: impl FnMut(&str, &mut dyn FnMut(ObjectInfo) -> ControlFlow<()>) -> Result<(), E>,
 ) -> Result<ListPage, E> {
+    let filled = gather(query, first_key(query), scan)?;
+    Ok(ListPage {
+        objects: filled.items,
+        prefixes: filled.prefixes,
+        next: filled.next,
+    })
+}
+
+/// Fills one page from uploads in ascending order of their keys and ids, as [`fill`] does. Those of the key at which the page begins
+/// are passed one by one.
+pub(crate) fn fill_uploads<E>(
+    query: &UploadQuery,
+    mut scan: impl FnMut(&str, &mut dyn FnMut(UploadInfo) -> ControlFlow<()>) -> Result<(), E>,
+) -> Result<UploadPage, E> {
+    let UploadQuery { list, after_id } = query;
+    let within = !after_id.is_empty() && list.after >= list.prefix && group(list, &list.after).is_none();
+    let from = if within {
+        Some(list.after.clone())
+    } else {
+        first_key(list)
+    };
+    let filled = gather(list, from, |from, visit| {
+        scan(from, &mut |upload: UploadInfo| {
+            if within && upload.key.as_str() == list.after && upload.id.as_str() <= after_id.as_str() {
+                ControlFlow::Continue(())
+            } else {
+                visit(upload)
+            }
+        })
+    })?;
+    let last = filled.items.last();
+    let next = filled.next.map(|key| {
+        let id = last.filter(|upload| upload.key.as_str() == key);
+        let id = id.map(|upload| upload.id.to_string()).unwrap_or_default();
+        (key, id)
+    });
+    Ok(UploadPage {
+        uploads: filled.items,
+        prefixes: filled.prefixes,
+        next,
+    })
+}
+
+/// What a listing shows.
+trait Listed {
+    fn key(&self) -> &str;
+}
+
+impl Listed for ObjectInfo {
+    fn key(&self) -> &str {
+        self.key.as_str()
+    }
+}
+
+impl Listed for UploadInfo {
+    fn key(&self) -> &str {
+        self.key.as_str()
+    }
+}
+
+struct Filled<T> {
+    items: Vec<T>,
+    prefixes: Vec<String>,
+    /// The last key or prefix shown, when there are more.
+    next: Option<String>,
+}
+
+fn gather<T: Listed, E>(
+    query: &ListQuery,
+    mut from: Option<String>,
+    mut scan: impl FnMut(&str, &mut dyn FnMut(T) -> ControlFlow<()>) -> Result<(), E>,
+) -> Result<Filled<T>, E> {
     let limit = query.limit.min(LIST_LIMIT_MAX);
-    let mut page = ListPage::default();
+    let mut page = Filled {
+        items: Vec::new(),
+        prefixes: Vec::new(),
+        next: None,
+    };
     if limit == 0 {
         return Ok(page);
     }
     let mut last = String::new();
-    let mut from = first_key(query);
     while let Some(start) = from.take() {
-        scan(&start, &mut |info| {
-            let key = info.key.as_str();
+        scan(&start, &mut |item| {
+            let key = item.key();
             if !key.starts_with(&query.prefix) {
                 return ControlFlow::Break(());
             }
-            if page.objects.len() + page.prefixes.len() == limit {
+            if page.items.len() + page.prefixes.len() == limit {
                 page.next = Some(std::mem::take(&mut last));
                 return ControlFlow::Break(());
             }
@@ -63,7 +138,7 @@ pub(crate) fn fill<E>(
                 }
                 None => {
                     key.clone_into(&mut last);
-                    page.objects.push(info);
+                    page.items.push(item);
                     ControlFlow::Continue(())
                 }
             }

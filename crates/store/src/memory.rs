@@ -10,8 +10,9 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 
 use crate::{
-    Body, Capabilities, Condition, Copy, Error, ListPage, ListQuery, Object, ObjectInfo, ObjectStore, Put,
-    RangeRequest, crc64, list,
+    Body, Capabilities, CompleteUpload, Condition, Copy, Error, LIST_LIMIT_MAX, ListPage, ListQuery, NewUpload, Object,
+    ObjectInfo, ObjectStore, Part, PartInfo, PartPage, Put, RangeRequest, Upload, UploadId, UploadInfo, UploadPage,
+    UploadQuery, crc64, list,
 };
 
 /// Objects in memory, for tests and simulations: it keeps every promise but the one of durability.
@@ -20,10 +21,21 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub struct MemoryStore {
     /// Held for single steps, never across an await.
-    buckets: Arc<Mutex<Buckets>>,
+    contents: Arc<Mutex<Contents>>,
 }
 
-type Buckets = HashMap<BucketName, BTreeMap<ObjectKey, Stored>>;
+#[derive(Debug, Default)]
+struct Contents {
+    buckets: HashMap<BucketName, BTreeMap<ObjectKey, Stored>>,
+    uploads: BTreeMap<Upload, Begun>,
+}
+
+#[derive(Debug)]
+struct Begun {
+    new: NewUpload,
+    /// By number.
+    parts: Vec<(PartInfo, Bytes)>,
+}
 
 #[derive(Clone, Debug)]
 struct Stored {
@@ -37,23 +49,24 @@ impl MemoryStore {
         Self::default()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Buckets> {
-        // Each step leaves the map whole, so a panic elsewhere has not harmed it.
-        self.buckets.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Contents> {
+        // Each step leaves the maps whole, so a panic elsewhere has not harmed them.
+        self.contents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn find(&self, bucket: &BucketName, key: &ObjectKey) -> Result<Stored, Error> {
-        let buckets = self.lock();
-        buckets
-            .get(bucket)
+        let contents = self.lock();
+        let objects = contents.buckets.get(bucket);
+        objects
             .and_then(|objects| objects.get(key))
             .cloned()
             .ok_or_else(|| Error::not_found(bucket, key))
     }
+}
 
-    fn insert(&self, bucket: &BucketName, condition: &Condition, stored: Stored) -> Result<ObjectInfo, Error> {
-        let mut buckets = self.lock();
-        let objects = buckets.entry(bucket.clone()).or_default();
+impl Contents {
+    fn insert(&mut self, bucket: &BucketName, condition: &Condition, stored: Stored) -> Result<ObjectInfo, Error> {
+        let objects = self.buckets.entry(bucket.clone()).or_default();
         let found = objects.get(&stored.info.key).map(|found| found.info.etag.as_str());
         condition.check(bucket, &stored.info.key, found)?;
         let info = stored.info.clone();
@@ -65,16 +78,9 @@ impl MemoryStore {
 #[async_trait]
 impl ObjectStore for MemoryStore {
     async fn put(&self, bucket: &BucketName, key: &ObjectKey, put: Put) -> Result<ObjectInfo, Error> {
-        let bytes = match &put.body {
-            Body::Bytes(bytes) => bytes.clone(),
-            Body::File(path) => {
-                let read = tokio::fs::read(path).await;
-                read.map_err(|error| Error::unavailable("read", path.display(), error))?
-                    .into()
-            }
-        };
-        put.verify(bytes.len() as u64, crc64(&bytes))?;
-        let info = self.insert(
+        let bytes = read(&put.body).await?;
+        put.stated().verify(bytes.len() as u64, crc64(&bytes))?;
+        let info = self.lock().insert(
             bucket,
             &put.condition,
             Stored {
@@ -82,11 +88,7 @@ impl ObjectStore for MemoryStore {
                 bytes,
             },
         )?;
-        if let Body::File(path) = &put.body {
-            tokio::fs::remove_file(path)
-                .await
-                .map_err(|error| Error::unavailable("remove", path.display(), error))?;
-        }
+        take_over(&put.body).await?;
         Ok(info)
     }
 
@@ -103,15 +105,15 @@ impl ObjectStore for MemoryStore {
     }
 
     async fn delete(&self, bucket: &BucketName, key: &ObjectKey) -> Result<(), Error> {
-        if let Some(objects) = self.lock().get_mut(bucket) {
+        if let Some(objects) = self.lock().buckets.get_mut(bucket) {
             objects.remove(key);
         }
         Ok(())
     }
 
     async fn list(&self, bucket: &BucketName, query: &ListQuery) -> Result<ListPage, Error> {
-        let buckets = self.lock();
-        let Some(objects) = buckets.get(bucket) else {
+        let contents = self.lock();
+        let Some(objects) = contents.buckets.get(bucket) else {
             return Ok(ListPage::default());
         };
         list::fill(query, |from, visit| {
@@ -134,21 +136,113 @@ impl ObjectStore for MemoryStore {
         copy: Copy,
     ) -> Result<ObjectInfo, Error> {
         let Stored { info, bytes } = self.find(from.0, from.1)?;
-        let attributes = copy.attributes.unwrap_or_else(|| info.attributes.clone());
-        let info = ObjectInfo {
-            key: to.1.clone(),
-            modified: copy.at,
-            attributes,
-            ..info
-        };
-        self.insert(to.0, &copy.condition, Stored { info, bytes })
+        let info = copy.info(from.0, info, to.1)?;
+        self.lock().insert(to.0, &copy.condition, Stored { info, bytes })
     }
 
     async fn set_acl(&self, bucket: &BucketName, key: &ObjectKey, acl: ObjectAcl) -> Result<(), Error> {
-        let mut buckets = self.lock();
-        let stored = buckets.get_mut(bucket).and_then(|objects| objects.get_mut(key));
+        let mut contents = self.lock();
+        let stored = contents
+            .buckets
+            .get_mut(bucket)
+            .and_then(|objects| objects.get_mut(key));
         stored.ok_or_else(|| Error::not_found(bucket, key))?.info.attributes.acl = acl;
         Ok(())
+    }
+
+    async fn begin_upload(&self, bucket: &BucketName, key: &ObjectKey, new: NewUpload) -> Result<Upload, Error> {
+        let upload = Upload {
+            bucket: bucket.clone(),
+            key: key.clone(),
+            id: UploadId::random(),
+        };
+        let begun = Begun { new, parts: Vec::new() };
+        self.lock().uploads.insert(upload.clone(), begun);
+        Ok(upload)
+    }
+
+    async fn put_part(&self, upload: &Upload, number: u32, part: Part) -> Result<PartInfo, Error> {
+        let bytes = read(&part.body).await?;
+        part.stated().verify(bytes.len() as u64, crc64(&bytes))?;
+        let info = part.info(number);
+        {
+            let mut contents = self.lock();
+            let begun = contents
+                .uploads
+                .get_mut(upload)
+                .ok_or_else(|| Error::NoUpload(upload.clone()))?;
+            match begun.parts.binary_search_by_key(&number, |(part, _)| part.number) {
+                Ok(at) => begun.parts[at] = (info.clone(), bytes),
+                Err(at) => begun.parts.insert(at, (info.clone(), bytes)),
+            }
+        }
+        take_over(&part.body).await?;
+        Ok(info)
+    }
+
+    async fn list_parts(&self, upload: &Upload, after: u32, limit: usize) -> Result<PartPage, Error> {
+        let contents = self.lock();
+        let begun = contents
+            .uploads
+            .get(upload)
+            .ok_or_else(|| Error::NoUpload(upload.clone()))?;
+        let limit = limit.min(LIST_LIMIT_MAX);
+        let mut left = begun
+            .parts
+            .iter()
+            .map(|(part, _)| part)
+            .filter(|part| part.number > after);
+        Ok(PartPage {
+            parts: left.by_ref().take(limit).cloned().collect(),
+            truncated: limit > 0 && left.next().is_some(),
+        })
+    }
+
+    async fn list_uploads(&self, bucket: &BucketName, query: &UploadQuery) -> Result<UploadPage, Error> {
+        let contents = self.lock();
+        list::fill_uploads(query, |from, visit| {
+            let from = |upload: &&Upload| upload.bucket == *bucket && upload.key.as_str() >= from;
+            for (upload, begun) in contents.uploads.iter().filter(|(upload, _)| from(upload)) {
+                let info = UploadInfo {
+                    key: upload.key.clone(),
+                    id: upload.id.clone(),
+                    begun: begun.new.at,
+                };
+                if let ControlFlow::Break(()) = visit(info) {
+                    break;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    async fn complete_upload(&self, upload: &Upload, complete: CompleteUpload) -> Result<ObjectInfo, Error> {
+        let mut contents = self.lock();
+        let begun = contents
+            .uploads
+            .get(upload)
+            .ok_or_else(|| Error::NoUpload(upload.clone()))?;
+        let chosen = complete.choose(&begun.parts, |(part, _)| part)?;
+        let bytes: Vec<u8> = chosen.into_iter().flat_map(|at| begun.parts[at].1.clone()).collect();
+        let bytes = Bytes::from(bytes);
+        let mut attributes = begun.new.attributes.clone();
+        attributes.acl = complete.acl.unwrap_or(attributes.acl);
+        let info = ObjectInfo {
+            key: upload.key.clone(),
+            length: bytes.len() as u64,
+            crc64: crc64(&bytes),
+            etag: complete.etag,
+            modified: complete.at,
+            attributes,
+        };
+        let info = contents.insert(&upload.bucket, &complete.condition, Stored { info, bytes })?;
+        contents.uploads.remove(upload);
+        Ok(info)
+    }
+
+    async fn abort_upload(&self, upload: &Upload) -> Result<(), Error> {
+        let removed = self.lock().uploads.remove(upload);
+        removed.map(drop).ok_or_else(|| Error::NoUpload(upload.clone()))
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -156,5 +250,26 @@ impl ObjectStore for MemoryStore {
             adopts_files: false,
             conditional_put: true,
         }
+    }
+}
+
+async fn read(body: &Body) -> Result<Bytes, Error> {
+    match body {
+        Body::Bytes(bytes) => Ok(bytes.clone()),
+        Body::File(path) => {
+            let read = tokio::fs::read(path).await;
+            read.map(Bytes::from)
+                .map_err(|error| Error::unavailable("read", path.display(), error))
+        }
+    }
+}
+
+/// What happens to the file of a stored body.
+async fn take_over(body: &Body) -> Result<(), Error> {
+    match body {
+        Body::Bytes(_) => Ok(()),
+        Body::File(path) => tokio::fs::remove_file(path)
+            .await
+            .map_err(|error| Error::unavailable("remove", path.display(), error)),
     }
 }

@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use alluvium_oss::{BucketName, ObjectKey, UnixTime};
+use alluvium_oss::{BucketName, ObjectAcl, ObjectKey, UnixTime};
 use bytes::Bytes;
 
 use crate::{Attributes, Error, ObjectInfo, crc64};
@@ -76,7 +76,23 @@ impl Put {
         }
     }
 
-    /// Compares what the put says with what its body turned out to be.
+    pub(crate) fn stated(&self) -> Stated {
+        Stated {
+            length: self.length,
+            crc64: self.crc64,
+        }
+    }
+}
+
+/// What is said of bytes before anybody has looked at them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stated {
+    pub(crate) length: u64,
+    pub(crate) crc64: u64,
+}
+
+impl Stated {
+    /// Compares what was said with what the bytes turned out to be.
     pub(crate) fn verify(&self, length: u64, crc64: u64) -> Result<(), Error> {
         self.verify_length(length)?;
         if crc64 == self.crc64 {
@@ -150,10 +166,46 @@ impl Condition {
 /// How an object is copied within a store.
 #[derive(Clone, Debug)]
 pub struct Copy {
-    /// What travels with the copy; `None` keeps all that the source has, its ACL included.
-    pub attributes: Option<Attributes>,
+    /// The source must have this ETag (without quotes), else [`Error::Precondition`] names it; `None`: whatever it has.
+    pub source_etag: Option<String>,
+    /// What travels with the copy.
+    pub attributes: CopyAttributes,
     /// What must be true of the destination.
     pub condition: Condition,
     /// The time the copy is to carry as [`ObjectInfo::modified`](crate::ObjectInfo::modified).
     pub at: UnixTime,
+}
+
+impl Copy {
+    /// What will be known of the copy, if the source is the expected one.
+    pub(crate) fn info(&self, from: &BucketName, source: ObjectInfo, to: &ObjectKey) -> Result<ObjectInfo, Error> {
+        if let Some(etag) = &self.source_etag {
+            Condition::Etag(etag.clone()).check(from, &source.key, Some(&source.etag))?;
+        }
+        let attributes = match &self.attributes {
+            CopyAttributes::Keep => source.attributes,
+            CopyAttributes::KeepBut(acl) => Attributes {
+                acl: *acl,
+                ..source.attributes
+            },
+            CopyAttributes::Replace(attributes) => attributes.clone(),
+        };
+        Ok(ObjectInfo {
+            key: to.clone(),
+            modified: self.at,
+            attributes,
+            ..source
+        })
+    }
+}
+
+/// What travels with a copy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CopyAttributes {
+    /// All that the source has.
+    Keep,
+    /// All that the source has, but for its ACL, which is this one.
+    KeepBut(ObjectAcl),
+    /// Only this.
+    Replace(Attributes),
 }

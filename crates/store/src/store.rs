@@ -1,7 +1,10 @@
 use alluvium_oss::{BucketName, ObjectAcl, ObjectKey};
 use async_trait::async_trait;
 
-use crate::{Copy, Error, ListPage, ListQuery, Object, ObjectInfo, Put, RangeRequest};
+use crate::{
+    CompleteUpload, Copy, Error, ListPage, ListQuery, NewUpload, Object, ObjectInfo, Part, PartInfo, PartPage, Put,
+    RangeRequest, Upload, UploadPage, UploadQuery,
+};
 
 /// A place where objects are kept: named bytes which appear whole or not at all.
 ///
@@ -59,7 +62,8 @@ pub trait ObjectStore: Send + Sync + 'static {
     /// Copies an object, which may be onto itself to change its attributes. ETag, length and CRC-64 stay.
     ///
     /// # Errors
-    /// [`Error::NotFound`] and [`Error::Damaged`] of the source; [`Error::Exists`] and [`Error::Precondition`] of the destination;
+    /// [`Error::NotFound`], [`Error::Precondition`] and [`Error::Damaged`] of the source; [`Error::Exists`] and
+    /// [`Error::Precondition`] of the destination;
     /// [`Error::Unavailable`], after which the copy may have happened.
     async fn copy(
         &self,
@@ -73,6 +77,45 @@ pub trait ObjectStore: Send + Sync + 'static {
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Unavailable`], after which it may have happened.
     async fn set_acl(&self, bucket: &BucketName, key: &ObjectKey, acl: ObjectAcl) -> Result<(), Error>;
+
+    /// Begins an object that will come in parts. Nothing of it is seen as an object before it is complete.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`], after which there may be an upload that nobody knows of, to be found by listing.
+    async fn begin_upload(&self, bucket: &BucketName, key: &ObjectKey, new: NewUpload) -> Result<Upload, Error>;
+
+    /// Stores a part of an upload, durably and verified as an object is, replacing one of the same number, 1 to 10000.
+    ///
+    /// # Errors
+    /// [`Error::NoUpload`]; [`Error::Mismatch`] when the body is not what `part` says; [`Error::Unavailable`], after which the part
+    /// may have been stored.
+    async fn put_part(&self, upload: &Upload, number: u32, part: Part) -> Result<PartInfo, Error>;
+
+    /// One page of an upload's parts: those with numbers greater than `after`, at most `limit` and
+    /// [`LIST_LIMIT_MAX`](crate::LIST_LIMIT_MAX).
+    ///
+    /// # Errors
+    /// [`Error::NoUpload`], [`Error::Unavailable`].
+    async fn list_parts(&self, upload: &Upload, after: u32, limit: usize) -> Result<PartPage, Error>;
+
+    /// One page of a bucket's uploads that have not ended, as [`list`](Self::list) shows its objects.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    async fn list_uploads(&self, bucket: &BucketName, query: &UploadQuery) -> Result<UploadPage, Error>;
+
+    /// Joins parts into an object, replacing the one that has the key, where the condition allows it; the upload ends with it.
+    ///
+    /// # Errors
+    /// [`Error::NoUpload`]; [`Error::Part`]; [`Error::Exists`] and [`Error::Precondition`] by the condition; [`Error::Damaged`] when
+    /// a part's bytes are not what was stored: the upload is as it was. [`Error::Unavailable`], after which it may have happened.
+    async fn complete_upload(&self, upload: &Upload, complete: CompleteUpload) -> Result<ObjectInfo, Error>;
+
+    /// Ends an upload and throws its parts away.
+    ///
+    /// # Errors
+    /// [`Error::NoUpload`]; [`Error::Unavailable`], after which it may have happened.
+    async fn abort_upload(&self, upload: &Upload) -> Result<(), Error>;
 
     /// What this store can do beyond the common promises.
     fn capabilities(&self) -> Capabilities;

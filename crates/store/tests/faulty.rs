@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use alluvium_oss::{Acl, BucketName, ObjectAcl, ObjectKey, UnixTime};
 use alluvium_store::{
-    Attributes, Body, Condition, Copy, Error, FaultyStore, ListQuery, MemoryStore, Mismatch, ObjectStore, Put, check,
-    crc64,
+    Attributes, Body, CompleteUpload, Condition, Copy, CopyAttributes, Error, FaultyStore, ListQuery, MemoryStore,
+    Mismatch, NewUpload, ObjectStore, Part, Put, check, crc64,
     faulty::{Fault, Gate, Keys, Operation, Rule},
 };
 
@@ -138,7 +138,8 @@ async fn loses_what_it_says_is_done() {
     inside.put(&bucket(), &key("k"), put()).await.unwrap();
     store.add(Rule::on_all(Fault::Lose));
     let copy = Copy {
-        attributes: None,
+        source_etag: None,
+        attributes: CopyAttributes::Keep,
         condition: Condition::None,
         at: UnixTime::from_millis(1),
     };
@@ -232,4 +233,37 @@ async fn delays_by_the_clock_of_the_runtime() {
         Err(Error::NotFound { .. })
     ));
     assert_eq!(begun.elapsed(), Duration::from_secs(30));
+}
+
+#[tokio::test]
+async fn loses_parts_and_fails_after_a_completion() {
+    let (store, inside) = stores();
+    let new = NewUpload {
+        attributes: Attributes::default(),
+        at: UnixTime::default(),
+    };
+    let upload = store.begin_upload(&bucket(), &key("k"), new).await.unwrap();
+    let part = || Part {
+        body: Body::Bytes(BYTES.into()),
+        length: BYTES.len() as u64,
+        crc64: crc64(BYTES),
+        etag: "etag".into(),
+        at: UnixTime::default(),
+    };
+    store.add(Rule::on(Operation::PutPart, Fault::Lose).times(1));
+    store.add(Rule::on(Operation::AbortUpload, Fault::Lose));
+    store.add(Rule::on(Operation::CompleteUpload, Fault::FailAfter(broken())));
+    store.put_part(&upload, 1, part()).await.unwrap();
+    assert_eq!(inside.list_parts(&upload, 0, 9).await.unwrap().parts.len(), 0);
+    store.put_part(&upload, 1, part()).await.unwrap();
+    assert_eq!(store.abort_upload(&upload).await, Ok(()));
+    let complete = CompleteUpload {
+        parts: vec![(1, "etag".into())],
+        etag: "etag".into(),
+        acl: None,
+        condition: Condition::None,
+        at: UnixTime::default(),
+    };
+    assert_eq!(store.complete_upload(&upload, complete).await, Err(broken()));
+    assert_eq!(found(&store).await, Ok(()));
 }

@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
-use alluvium_oss::{BucketName, UnixTime};
+use alluvium_oss::{Acl, BucketName, ObjectAcl, UnixTime};
 
 use super::{Subject, attributes, bucket, key, pattern, put};
-use crate::{Attributes, Condition, Copy, Error, ObjectInfo, Put, check};
+use crate::{Attributes, Condition, Copy, CopyAttributes, Error, ObjectInfo, Put, check};
 
 /// A copy is an object of its own: it has the source's bytes and facts, and outlives it.
 pub async fn copies_within_and_between_buckets(subject: &Subject) {
@@ -21,9 +21,23 @@ pub async fn copies_within_and_between_buckets(subject: &Subject) {
             )
             .await;
         let source = subject.store.head(&bucket(), &key("from")).await.expect("it was put");
-        for (to_bucket, changed) in [(bucket(), None), (other.clone(), Some(Attributes::default()))] {
+        let kept = source.attributes.clone();
+        let private = Attributes {
+            acl: ObjectAcl::Own(Acl::Private),
+            ..kept.clone()
+        };
+        for (to_bucket, changed, attributes) in [
+            (bucket(), CopyAttributes::Keep, kept),
+            (bucket(), CopyAttributes::KeepBut(private.acl), private),
+            (
+                other.clone(),
+                CopyAttributes::Replace(Attributes::default()),
+                Attributes::default(),
+            ),
+        ] {
             let copy = Copy {
-                attributes: changed.clone(),
+                source_etag: Some(source.etag.clone()),
+                attributes: changed,
                 condition: Condition::None,
                 at,
             };
@@ -31,7 +45,6 @@ pub async fn copies_within_and_between_buckets(subject: &Subject) {
                 .store
                 .copy((&bucket(), &key("from")), (&to_bucket, &key("to")), copy)
                 .await;
-            let attributes = changed.unwrap_or_else(|| source.attributes.clone());
             let expected = ObjectInfo {
                 key: key("to"),
                 modified: at,
@@ -54,7 +67,8 @@ pub async fn copies_within_and_between_buckets(subject: &Subject) {
         }
     }
     let copy = Copy {
-        attributes: None,
+        source_etag: None,
+        attributes: CopyAttributes::Keep,
         condition: Condition::None,
         at,
     };
@@ -76,7 +90,8 @@ pub async fn copies_onto_itself_to_change_attributes(subject: &Subject) {
     for bytes in [pattern(1, 10), pattern(1, 200_000)] {
         subject.put("k", put(bytes.clone())).await;
         let copy = Copy {
-            attributes: Some(attributes("new")),
+            source_etag: None,
+            attributes: CopyAttributes::Replace(attributes("new")),
             condition: Condition::None,
             at: UnixTime::from_millis(7),
         };
@@ -100,7 +115,8 @@ pub async fn copies_only_where_the_condition_allows(subject: &Subject) {
     subject.put_text("to", "there").await;
     let copy = |condition| {
         let copy = Copy {
-            attributes: None,
+            source_etag: None,
+            attributes: CopyAttributes::Keep,
             condition,
             at: UnixTime::default(),
         };
@@ -131,4 +147,40 @@ pub async fn copies_only_where_the_condition_allows(subject: &Subject) {
     assert_eq!(subject.bytes("to").await.as_deref(), Some(&b"there"[..]));
     assert_eq!(copy(Condition::Etag(put("there").etag)).await, Ok(()));
     assert_eq!(subject.bytes("to").await, Some(pattern(1, 100_000)));
+}
+
+/// A copy may insist on the object that its source has; another one is left where it is.
+pub async fn copies_only_the_expected_source(subject: &Subject) {
+    for bytes in [pattern(1, 10), pattern(1, 100_000)] {
+        subject.put("from", put(bytes.clone())).await;
+        let copy = |etag: String| {
+            let copy = Copy {
+                source_etag: Some(etag),
+                attributes: CopyAttributes::Keep,
+                condition: Condition::None,
+                at: UnixTime::default(),
+            };
+            let store = Arc::clone(&subject.store);
+            async move {
+                let copied = store
+                    .copy((&bucket(), &key("from")), (&bucket(), &key("to")), copy)
+                    .await;
+                copied.map(drop)
+            }
+        };
+        let refused = Error::Precondition {
+            bucket: bucket(),
+            key: key("from"),
+            found: Some(put(bytes.clone()).etag),
+        };
+        assert_eq!(copy("x".into()).await, Err(refused));
+        assert_eq!(subject.bytes("to").await, None);
+        assert_eq!(copy(put(bytes.clone()).etag).await, Ok(()));
+        assert_eq!(subject.bytes("to").await, Some(bytes));
+        subject
+            .store
+            .delete(&bucket(), &key("to"))
+            .await
+            .expect("it can be deleted");
+    }
 }

@@ -6,6 +6,7 @@
 mod condition;
 mod copy;
 mod list;
+mod multipart;
 mod name;
 mod read;
 mod write;
@@ -18,6 +19,7 @@ use bytes::Bytes;
 pub use condition::*;
 pub use copy::*;
 pub use list::*;
+pub use multipart::*;
 pub use name::*;
 pub use read::*;
 pub use write::*;
@@ -59,6 +61,7 @@ macro_rules! object_store_conformance {
             copies_within_and_between_buckets
             copies_onto_itself_to_change_attributes
             copies_only_where_the_condition_allows
+            copies_only_the_expected_source
             sets_an_acl_and_nothing_else
             reads_exactly_the_range
             reads_on_while_the_object_is_replaced_and_deleted
@@ -67,6 +70,14 @@ macro_rules! object_store_conformance {
             lists_nothing_where_nothing_is
             passes_a_group_however_large
             lists_every_lasting_object_once_during_writes
+            joins_parts_into_an_object
+            joins_only_the_parts_that_are_named_and_there
+            keeps_a_part_only_when_it_is_what_it_is_said_to_be
+            completes_an_upload_only_where_the_condition_allows
+            knows_no_upload_that_has_ended
+            pages_parts_by_number
+            pages_uploads_like_the_model
+            reads_on_while_an_upload_replaces_the_object
         }
     };
     ($subject:expr => $($promise:ident)+) => {

@@ -22,6 +22,18 @@ pub enum Operation {
     Copy,
     /// [`set_acl`](crate::ObjectStore::set_acl)
     SetAcl,
+    /// [`begin_upload`](crate::ObjectStore::begin_upload)
+    BeginUpload,
+    /// [`put_part`](crate::ObjectStore::put_part)
+    PutPart,
+    /// [`list_parts`](crate::ObjectStore::list_parts)
+    ListParts,
+    /// [`list_uploads`](crate::ObjectStore::list_uploads); its key is the prefix.
+    ListUploads,
+    /// [`complete_upload`](crate::ObjectStore::complete_upload)
+    CompleteUpload,
+    /// [`abort_upload`](crate::ObjectStore::abort_upload)
+    AbortUpload,
 }
 
 /// The keys a rule concerns.
@@ -55,7 +67,7 @@ impl Keys {
 pub enum Fault {
     /// Nothing happens; this is the answer.
     Fail(Error),
-    /// It happens, and this is the answer. The file of a put stays at its path, as after every error.
+    /// It happens, and this is the answer. The file of a put or a part stays at its path, as after every error.
     FailAfter(Error),
     /// It waits at the gate, then happens.
     Hold(Gate),
@@ -67,9 +79,9 @@ pub enum Fault {
     Truncate(u64),
     /// Get: the body ends with this error after so many bytes.
     Break(u64, Error),
-    /// Put, delete, copy and change of ACL: nothing happens, and the answer is that it did.
+    /// Put, delete, copy, change of ACL, part and abort: nothing happens, and the answer is that it did.
     Lose,
-    /// Put, get, head, copy: the answer tells a CRC-64 with its lowest bit turned over. List: so for every object.
+    /// Put, get, head, copy, part, completion: the answer tells a CRC-64 with its lowest bit turned over. List: so for every object.
     Lie,
 }
 

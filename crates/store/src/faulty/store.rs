@@ -10,7 +10,8 @@ use futures_util::{StreamExt, stream, stream::BoxStream};
 
 use super::{Fault, Operation, Rule};
 use crate::{
-    Body, Capabilities, Copy, Error, ListPage, ListQuery, Object, ObjectInfo, ObjectStore, Put, RangeRequest, crc64,
+    Body, Capabilities, CompleteUpload, Copy, Error, ListPage, ListQuery, NewUpload, Object, ObjectInfo, ObjectStore,
+    Part, PartInfo, PartPage, Put, RangeRequest, Upload, UploadPage, UploadQuery, crc64,
 };
 
 /// A store around another one to which the things happen that its [`Rule`]s say; clones share them.
@@ -204,15 +205,8 @@ impl ObjectStore for FaultyStore {
     ) -> Result<ObjectInfo, Error> {
         let fault = self.meet(Operation::Copy, to.1.as_str()).await?;
         let outcome = if let Some(Fault::Lose) = fault {
-            self.inner.head(from.0, from.1).await.map(|source| {
-                let attributes = copy.attributes.unwrap_or(source.attributes);
-                ObjectInfo {
-                    key: to.1.clone(),
-                    modified: copy.at,
-                    attributes,
-                    ..source
-                }
-            })
+            let source = self.inner.head(from.0, from.1).await?;
+            copy.info(from.0, source, to.1)
         } else {
             self.inner
                 .copy(from, to, copy)
@@ -228,6 +222,58 @@ impl ObjectStore for FaultyStore {
             Ok(())
         } else {
             self.inner.set_acl(bucket, key, acl).await
+        };
+        answer(fault, outcome).await
+    }
+
+    async fn begin_upload(&self, bucket: &BucketName, key: &ObjectKey, new: NewUpload) -> Result<Upload, Error> {
+        let fault = self.meet(Operation::BeginUpload, key.as_str()).await?;
+        let outcome = self.inner.begin_upload(bucket, key, new).await;
+        answer(fault, outcome).await
+    }
+
+    async fn put_part(&self, upload: &Upload, number: u32, part: Part) -> Result<PartInfo, Error> {
+        let fault = self.meet(Operation::PutPart, upload.key.as_str()).await?;
+        let outcome = match &fault {
+            Some(Fault::Lose) => discard(&part.body).await.map(|()| part.info(number)),
+            Some(Fault::FailAfter(_)) => {
+                let body = Body::Bytes(read(&part.body).await?);
+                self.inner.put_part(upload, number, Part { body, ..part }).await
+            }
+            Some(Fault::Lie) => self.inner.put_part(upload, number, part).await.map(|info| PartInfo {
+                crc64: info.crc64 ^ 1,
+                ..info
+            }),
+            _ => self.inner.put_part(upload, number, part).await,
+        };
+        answer(fault, outcome).await
+    }
+
+    async fn list_parts(&self, upload: &Upload, after: u32, limit: usize) -> Result<PartPage, Error> {
+        let fault = self.meet(Operation::ListParts, upload.key.as_str()).await?;
+        let outcome = self.inner.list_parts(upload, after, limit).await;
+        answer(fault, outcome).await
+    }
+
+    async fn list_uploads(&self, bucket: &BucketName, query: &UploadQuery) -> Result<UploadPage, Error> {
+        let fault = self.meet(Operation::ListUploads, &query.list.prefix).await?;
+        let outcome = self.inner.list_uploads(bucket, query).await;
+        answer(fault, outcome).await
+    }
+
+    async fn complete_upload(&self, upload: &Upload, complete: CompleteUpload) -> Result<ObjectInfo, Error> {
+        let fault = self.meet(Operation::CompleteUpload, upload.key.as_str()).await?;
+        let outcome = self.inner.complete_upload(upload, complete).await;
+        let outcome = outcome.map(|info| tell(fault.as_ref(), info));
+        answer(fault, outcome).await
+    }
+
+    async fn abort_upload(&self, upload: &Upload) -> Result<(), Error> {
+        let fault = self.meet(Operation::AbortUpload, upload.key.as_str()).await?;
+        let outcome = if let Some(Fault::Lose) = fault {
+            Ok(())
+        } else {
+            self.inner.abort_upload(upload).await
         };
         answer(fault, outcome).await
     }

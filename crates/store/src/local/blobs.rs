@@ -162,24 +162,14 @@ impl Staged {
 
     /// Copies the blob's bytes from what is left of `source`, makes them durable and returns their length and CRC-64.
     pub(super) fn copy(&self, source: &mut File, source_path: &Path) -> Result<(u64, u64), Error> {
-        let path = self.path();
-        let mut file = File::create_new(&path).map_err(failed("create", &path))?;
-        let mut buffer = vec![0; COPY_BYTES];
-        let mut length = 0;
-        let mut crc = Crc64::new();
-        loop {
-            let count = match source.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(count) => count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(failed("read", source_path)(error)),
-            };
-            file.write_all(&buffer[..count]).map_err(failed("write", &path))?;
-            length += count as u64;
-            crc.update(&buffer[..count]);
-        }
-        file.sync_data().map_err(failed("write", &path))?;
-        Ok((length, crc.finish()))
+        let mut copied = Copied::begin(self.path())?;
+        copied.append(source, source_path)?;
+        copied.finish()
+    }
+
+    /// Begins to write the blob's bytes piece by piece.
+    pub(super) fn begin(&self) -> Result<Copied, Error> {
+        Copied::begin(self.path())
     }
 
     /// Gives an existing file the blob's name too, beside its own. What is in it is not made durable.
@@ -222,6 +212,50 @@ impl Drop for Staged {
                 Err(error) => tracing::warn!(%error, "a blob that nobody needs stays until the next start"),
             },
         }
+    }
+}
+
+/// A blob that is being written out of other files.
+pub(super) struct Copied {
+    path: PathBuf,
+    file: File,
+    buffer: Vec<u8>,
+    length: u64,
+    crc: Crc64,
+}
+
+impl Copied {
+    fn begin(path: PathBuf) -> Result<Self, Error> {
+        let file = File::create_new(&path).map_err(failed("create", &path))?;
+        Ok(Self {
+            path,
+            file,
+            buffer: vec![0; COPY_BYTES],
+            length: 0,
+            crc: Crc64::new(),
+        })
+    }
+
+    /// Adds what is left of `source`.
+    pub(super) fn append(&mut self, source: &mut File, source_path: &Path) -> Result<(), Error> {
+        loop {
+            let count = match source.read(&mut self.buffer) {
+                Ok(0) => return Ok(()),
+                Ok(count) => count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(failed("read", source_path)(error)),
+            };
+            let piece = &self.buffer[..count];
+            self.file.write_all(piece).map_err(failed("write", &self.path))?;
+            self.length += count as u64;
+            self.crc.update(piece);
+        }
+    }
+
+    /// Makes the bytes durable and returns their length and CRC-64.
+    pub(super) fn finish(self) -> Result<(u64, u64), Error> {
+        self.file.sync_data().map_err(failed("write", &self.path))?;
+        Ok((self.length, self.crc.finish()))
     }
 }
 

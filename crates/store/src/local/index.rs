@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, ops::ControlFlow, path::Path};
 use alluvium_oss::{Acl, BucketName, ObjectAcl, ObjectKey, UnixTime};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, ToSql, named_params, types::Type};
 
-use super::blobs::BlobId;
+use super::{blobs::BlobId, uploads};
 use crate::{Attributes, ListPage, ListQuery, ObjectInfo, list};
 
 /// Where an object's bytes are.
@@ -22,7 +22,11 @@ pub(super) fn open_writer(path: &Path) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     match version {
-        0 => connection.execute_batch(SCHEMA)?,
+        0 => {
+            connection.execute_batch(SCHEMA)?;
+            connection.execute_batch(uploads::SCHEMA)?;
+        }
+        1 => connection.execute_batch(uploads::SCHEMA)?,
         VERSION => {}
         newer => {
             let text = format!("its version is {newer}; this program knows {VERSION}");
@@ -193,7 +197,8 @@ pub(super) fn set_acl(
 
 /// A blob is to be unlinked, unless a row names it.
 pub(super) fn drop_blob(connection: &Connection, BlobId(id): BlobId) -> rusqlite::Result<()> {
-    let sql = "INSERT OR IGNORE INTO dropped SELECT ?1 WHERE NOT EXISTS (SELECT 1 FROM objects WHERE blob = ?1)";
+    let sql = "INSERT OR IGNORE INTO dropped SELECT ?1 WHERE NOT EXISTS (SELECT 1 FROM objects WHERE blob = ?1)
+               AND NOT EXISTS (SELECT 1 FROM parts WHERE blob = ?1)";
     connection.prepare_cached(sql)?.execute([id.cast_signed()]).map(drop)
 }
 
@@ -240,31 +245,41 @@ pub(super) fn greatest_blob(connection: &Connection) -> rusqlite::Result<Option<
 
 /// Columns as in [`SCHEMA`].
 fn info(row: &Row<'_>) -> rusqlite::Result<ObjectInfo> {
-    let key = row.get_ref(1)?.as_str()?;
-    let user = row.get_ref(15)?.as_blob_or_null()?.unwrap_or_default();
     Ok(ObjectInfo {
-        key: ObjectKey::parse(key)
-            .map_err(|error| rusqlite::Error::FromSqlConversionFailure(1, Type::Text, error.into()))?,
+        key: key(row)?,
         length: row.get::<_, i64>(2)?.cast_unsigned(),
         crc64: row.get::<_, i64>(3)?.cast_unsigned(),
         etag: row.get(4)?,
         modified: UnixTime::from_millis(row.get(5)?),
-        attributes: Attributes {
-            content_type: row.get(8)?,
-            cache_control: row.get(9)?,
-            content_disposition: row.get(10)?,
-            content_encoding: row.get(11)?,
-            content_language: row.get(12)?,
-            expires: row.get(13)?,
-            content_md5: row.get(14)?,
-            user: decode(user).ok_or(rusqlite::Error::InvalidColumnType(15, "user".into(), Type::Blob))?,
-            acl: match row.get_ref(16)?.as_str_or_null()? {
-                None => ObjectAcl::Default,
-                Some(text) => ObjectAcl::Own(
-                    Acl::parse(text)
-                        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(16, Type::Text, error.into()))?,
-                ),
-            },
+        attributes: attributes(row, 8)?,
+    })
+}
+
+/// The key of a row, its second column.
+pub(super) fn key(row: &Row<'_>) -> rusqlite::Result<ObjectKey> {
+    let key = row.get_ref(1)?.as_str()?;
+    ObjectKey::parse(key).map_err(|error| rusqlite::Error::FromSqlConversionFailure(1, Type::Text, error.into()))
+}
+
+/// What travels with an object, from the columns that begin with `first`.
+pub(super) fn attributes(row: &Row<'_>, first: usize) -> rusqlite::Result<Attributes> {
+    let (user, acl) = (first + 7, first + 8);
+    Ok(Attributes {
+        content_type: row.get(first)?,
+        cache_control: row.get(first + 1)?,
+        content_disposition: row.get(first + 2)?,
+        content_encoding: row.get(first + 3)?,
+        content_language: row.get(first + 4)?,
+        expires: row.get(first + 5)?,
+        content_md5: row.get(first + 6)?,
+        user: decode(row.get_ref(user)?.as_blob_or_null()?.unwrap_or_default())
+            .ok_or(rusqlite::Error::InvalidColumnType(user, "user".into(), Type::Blob))?,
+        acl: match row.get_ref(acl)?.as_str_or_null()? {
+            None => ObjectAcl::Default,
+            Some(text) => ObjectAcl::Own(
+                Acl::parse(text)
+                    .map_err(|error| rusqlite::Error::FromSqlConversionFailure(acl, Type::Text, error.into()))?,
+            ),
         },
     })
 }
@@ -284,7 +299,7 @@ fn blob(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<BlobId>> {
     Ok(row.get::<_, Option<i64>>(column)?.map(|id| BlobId(id.cast_unsigned())))
 }
 
-fn acl_text(acl: ObjectAcl) -> Option<&'static str> {
+pub(super) fn acl_text(acl: ObjectAcl) -> Option<&'static str> {
     match acl {
         ObjectAcl::Default => None,
         ObjectAcl::Own(acl) => Some(acl.as_str()),
@@ -292,7 +307,7 @@ fn acl_text(acl: ObjectAcl) -> Option<&'static str> {
 }
 
 /// The user's attributes as one value: each name and each value, with its length in bytes (32 bits, little-endian) before it.
-fn encode(user: &BTreeMap<String, String>) -> Option<Vec<u8>> {
+pub(super) fn encode(user: &BTreeMap<String, String>) -> Option<Vec<u8>> {
     if user.is_empty() {
         return None;
     }
@@ -320,10 +335,11 @@ fn decode(mut bytes: &[u8]) -> Option<BTreeMap<String, String>> {
 }
 
 const PAGE: &str = "SELECT * FROM objects WHERE bucket = ?1 AND key >= ?2 ORDER BY key";
-const HAS_BLOB: &str = "SELECT 1 FROM objects WHERE blob = ?1";
+const HAS_BLOB: &str = "SELECT 1 FROM objects WHERE blob = ?1 UNION ALL SELECT 1 FROM parts WHERE blob = ?1";
 const GREATEST_BLOB: &str = "
     SELECT max(
         coalesce((SELECT max(blob) FROM objects WHERE blob IS NOT NULL), -1),
+        coalesce((SELECT max(blob) FROM parts), -1),
         coalesce((SELECT max(blob) FROM dropped), -1)
     )";
 
@@ -361,8 +377,8 @@ const SCHEMA: &str = "
     COMMIT;
 ";
 
-/// Of the schema above.
-const VERSION: i64 = 1;
+/// Of the schema above, version 1, with that of the uploads.
+const VERSION: i64 = 2;
 
 /// SQLite's measure: negative numbers are KiB. A reader looks up single rows and short pages; the operating system caches the file.
 const READER_CACHE_KIB: i64 = -512;
@@ -392,6 +408,8 @@ mod tests {
             (PAGE, "PRIMARY KEY (bucket=? AND key>?)"),
             (HAS_BLOB, "objects_by_blob"),
             (GREATEST_BLOB, "objects_by_blob"),
+            (uploads::PARTS, "PRIMARY KEY (upload=? AND number>?)"),
+            (uploads::PAGE, "PRIMARY KEY (bucket=? AND key>?)"),
         ] {
             let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
             let parameters = vec![""; statement.parameter_count()];
@@ -401,13 +419,13 @@ mod tests {
             let plan: Vec<String> = rows.map(Result::unwrap).collect();
             assert!(
                 plan.iter()
-                    .any(|step| step.starts_with("SEARCH objects") && step.contains(index)),
+                    .any(|step| step.starts_with("SEARCH") && step.contains(index)),
                 "{sql}: {plan:?}"
             );
             assert!(
-                !plan
-                    .iter()
-                    .any(|step| step.starts_with("SCAN objects") || step.contains("TEMP B-TREE")),
+                !plan.iter().any(|step| step.starts_with("SCAN objects")
+                    || step.starts_with("SCAN parts")
+                    || step.contains("TEMP B-TREE")),
                 "{sql}: {plan:?}"
             );
         }
@@ -422,6 +440,21 @@ mod tests {
             .pragma_update(None, "user_version", VERSION + 1)
             .unwrap();
         let error = open_writer(&path).unwrap_err().to_string();
-        assert!(error.contains("its version is 2"), "{error}");
+        assert!(error.contains("its version is 3"), "{error}");
+    }
+
+    #[test]
+    fn an_index_of_the_first_version_is_brought_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("index.sqlite");
+        Connection::open(&path).unwrap().execute_batch(SCHEMA).unwrap();
+        for _ in 0..2 {
+            let connection = open_writer(&path).unwrap();
+            assert!(!has_blob(&connection, BlobId(0)).unwrap());
+            let version: i64 = connection
+                .pragma_query_value(None, "user_version", |row| row.get(0))
+                .unwrap();
+            assert_eq!(version, VERSION);
+        }
     }
 }

@@ -23,7 +23,7 @@ use super::{
     store::LocalStoreConfig,
     writer::{Change, Command, Content},
 };
-use crate::{Body, Copy, Error, ObjectInfo, Put, crc64};
+use crate::{Body, Copy, Error, ObjectInfo, Put, crc64, put::Stated};
 
 /// What the store's calls share, and the threads that outlive each of them.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ impl Inner {
     }
 
     /// As [`change`](Self::change), on a thread that may block.
-    fn change_blocking(&self, change: Change) -> Result<(), Error> {
+    pub(super) fn change_blocking(&self, change: Change) -> Result<(), Error> {
         let (reply, outcome) = oneshot::channel();
         self.writer()
             .blocking_send(Command { change, reply })
@@ -63,48 +63,58 @@ impl Inner {
 
     /// A put that has to read or write a file.
     pub(super) fn put(&self, bucket: BucketName, info: ObjectInfo, put: Put) -> Result<(), Error> {
-        let content = match &put.body {
-            Body::Bytes(bytes) => {
-                put.verify(bytes.len() as u64, crc64(bytes))?;
-                let staged = self.blobs.stage()?;
-                staged.write(bytes)?;
-                Content::Blob(staged)
-            }
-            Body::File(path) => {
-                let length = fs::metadata(path).map_err(failed("read", path))?.len();
-                put.verify_length(length)?;
-                if length <= self.config.inline_bytes_max as u64 {
-                    let bytes = fs::read(path).map_err(failed("read", path))?;
-                    put.verify(bytes.len() as u64, crc64(&bytes))?;
-                    Content::Inline(bytes.into())
-                } else {
-                    Content::Blob(self.take_over(path, &put)?)
-                }
-            }
-        };
+        let content = self.stage(&put.body, put.stated())?;
         self.change_blocking(Change::Put {
             bucket,
             info: info.into(),
             content,
             condition: put.condition,
         })?;
-        if let Body::File(path) = &put.body
-            && let Err(error) = fs::remove_file(path)
-        {
-            tracing::warn!(path = %path.display(), %error, "a stored file's first name stays");
-        }
+        release(&put.body);
         Ok(())
     }
 
+    /// Makes a body durable as a blob, or finds that it fits into the index.
+    fn stage(&self, body: &Body, stated: Stated) -> Result<Content, Error> {
+        if stated.length > self.config.inline_bytes_max as u64 {
+            return self.stage_blob(body, stated).map(Content::Blob);
+        }
+        let bytes = match body {
+            Body::Bytes(bytes) => bytes.clone(),
+            Body::File(path) => {
+                stated.verify_length(length(path)?)?;
+                fs::read(path).map_err(failed("read", path))?.into()
+            }
+        };
+        stated.verify(bytes.len() as u64, crc64(&bytes))?;
+        Ok(Content::Inline(bytes))
+    }
+
+    /// Makes a body durable as a blob.
+    pub(super) fn stage_blob(&self, body: &Body, stated: Stated) -> Result<Staged, Error> {
+        match body {
+            Body::Bytes(bytes) => {
+                stated.verify(bytes.len() as u64, crc64(bytes))?;
+                let staged = self.blobs.stage()?;
+                staged.write(bytes)?;
+                Ok(staged)
+            }
+            Body::File(path) => {
+                stated.verify_length(length(path)?)?;
+                self.take_over(path, stated)
+            }
+        }
+    }
+
     /// Makes a caller's file into a durable blob, without reading it where that can be.
-    fn take_over(&self, path: &Path, put: &Put) -> Result<Staged, Error> {
+    fn take_over(&self, path: &Path, stated: Stated) -> Result<Staged, Error> {
         let staged = self.blobs.stage()?;
         if self.adopt(path, &staged)? {
             return Ok(staged);
         }
         let mut source = File::open(path).map_err(failed("read", path))?;
         let (length, crc64) = staged.copy(&mut source, path)?;
-        put.verify(length, crc64)?;
+        stated.verify(length, crc64)?;
         Ok(staged)
     }
 
@@ -133,13 +143,15 @@ impl Inner {
         copy: Copy,
     ) -> Result<ObjectInfo, Error> {
         let (source, content) = self.open(&from.0, &from.1)?;
+        let expected = (source.length, source.crc64);
+        let info = copy.info(&from.0, source, &to.1)?;
         let content = match content {
             Source::Inline(bytes) => Content::Inline(bytes),
             Source::Blob(id, mut blob) => {
                 let staged = self.blobs.stage()?;
                 let path = self.blobs.path(id);
                 // A second name for the same bytes, which never change; without links, or when the first name has gone by now, a copy.
-                if staged.link(&path).is_err() && staged.copy(&mut blob.file, &path)? != (source.length, source.crc64) {
+                if staged.link(&path).is_err() && staged.copy(&mut blob.file, &path)? != expected {
                     return Err(Error::damaged(
                         &from.0,
                         &from.1,
@@ -148,13 +160,6 @@ impl Inner {
                 }
                 Content::Blob(staged)
             }
-        };
-        let attributes = copy.attributes.unwrap_or(source.attributes);
-        let info = ObjectInfo {
-            key: to.1,
-            modified: copy.at,
-            attributes,
-            ..source
         };
         self.change_blocking(Change::Put {
             bucket: to.0,
@@ -271,6 +276,19 @@ fn same_length(bucket: &BucketName, info: &ObjectInfo, found: u64) -> Result<(),
     }
     let reason = format_args!("{found} bytes are stored, not {}", info.length).to_string();
     Err(Missing::Failed(Error::damaged(bucket, &info.key, reason)))
+}
+
+fn length(path: &Path) -> Result<u64, Error> {
+    Ok(fs::metadata(path).map_err(failed("read", path))?.len())
+}
+
+/// Gives a stored file's own name up; the blob is another name of it, or a copy.
+pub(super) fn release(body: &Body) {
+    if let Body::File(path) = body
+        && let Err(error) = fs::remove_file(path)
+    {
+        tracing::warn!(path = %path.display(), %error, "a stored file's first name stays");
+    }
 }
 
 fn writer_gone() -> Error {

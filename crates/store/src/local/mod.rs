@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!  <folder>/lock                        held by the one process that has the folder open
-//!  <folder>/index.sqlite                one row per object; small objects have their bytes here too
-//!  <folder>/blobs/<13 hex>/<16 hex>     the bytes of one larger object, never changed; 4096 to a folder, named in sequence
+//!  <folder>/index.sqlite                one row per object, upload and part; small objects have their bytes here too
+//!  <folder>/blobs/<13 hex>/<16 hex>     the bytes of one larger object or part, never changed; 4096 to a folder, named in sequence
 //! ```
 //!
 //! How a put becomes durable, and what a crash leaves at each line:
@@ -27,6 +27,9 @@
 //!
 //! An object whose bytes fit the inline limit takes lines 5, 6 and 8 only.
 //!
+//! A part of an upload is a blob with a row of its own. Completing an upload copies its parts into one new blob (lines 1 to 3) and writes
+//! the object's row and removes those of the upload in one transaction, so a crash leaves the upload as it was, or the object.
+//!
 //! A row that loses its blob puts the blob's name into the table `dropped` in the same transaction; the sweeper unlinks it afterwards, and
 //! takes the name out of the table. A reader that found the old row just before either opened the blob in time, and reads it to its end,
 //! or finds no file, looks the row up again and sees the new state. So an object is damaged only when its row stays and its blob is missing.
@@ -38,11 +41,13 @@ mod blobs;
 mod body;
 mod index;
 mod inner;
+mod multipart;
 mod readers;
 mod store;
 mod sweeper;
 #[cfg(test)]
 mod tests;
+mod uploads;
 mod writer;
 
 pub use store::{LocalStore, LocalStoreConfig};

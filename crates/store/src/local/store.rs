@@ -21,7 +21,8 @@ use super::{
     writer::{Change, Content, Writer},
 };
 use crate::{
-    Body, Capabilities, Copy, Error, ListPage, ListQuery, Object, ObjectInfo, ObjectStore, Put, RangeRequest, crc64,
+    Body, Capabilities, CompleteUpload, Copy, Error, ListPage, ListQuery, NewUpload, Object, ObjectInfo, ObjectStore,
+    Part, PartInfo, PartPage, Put, RangeRequest, Upload, UploadId, UploadPage, UploadQuery, crc64,
 };
 
 /// Objects in a folder of a local file system; how it keeps them is told by [its module](crate::local).
@@ -166,7 +167,7 @@ impl ObjectStore for LocalStore {
         let bucket = bucket.clone();
         match &put.body {
             Body::Bytes(bytes) if bytes.len() <= self.inner.config.inline_bytes_max => {
-                put.verify(bytes.len() as u64, crc64(bytes))?;
+                put.stated().verify(bytes.len() as u64, crc64(bytes))?;
                 let content = Content::Inline(bytes.clone());
                 self.inner
                     .change(Change::Put {
@@ -252,6 +253,50 @@ impl ObjectStore for LocalStore {
                 acl,
             })
             .await
+    }
+
+    async fn begin_upload(&self, bucket: &BucketName, key: &ObjectKey, new: NewUpload) -> Result<Upload, Error> {
+        let upload = Upload {
+            bucket: bucket.clone(),
+            key: key.clone(),
+            id: UploadId::random(),
+        };
+        let begun = Box::new((upload.clone(), new));
+        self.inner.change(Change::BeginUpload(begun)).await?;
+        Ok(upload)
+    }
+
+    async fn put_part(&self, upload: &Upload, number: u32, part: Part) -> Result<PartInfo, Error> {
+        let (inner, upload) = (Arc::clone(&self.inner), upload.clone());
+        self.inner
+            .writes
+            .run(move || inner.put_part(upload, number, part))
+            .await
+    }
+
+    async fn list_parts(&self, upload: &Upload, after: u32, limit: usize) -> Result<PartPage, Error> {
+        let (inner, upload) = (Arc::clone(&self.inner), upload.clone());
+        self.inner
+            .reads
+            .run(move || inner.list_parts(&upload, after, limit))
+            .await
+    }
+
+    async fn list_uploads(&self, bucket: &BucketName, query: &UploadQuery) -> Result<UploadPage, Error> {
+        let (inner, bucket, query) = (Arc::clone(&self.inner), bucket.clone(), query.clone());
+        self.inner.reads.run(move || inner.list_uploads(&bucket, &query)).await
+    }
+
+    async fn complete_upload(&self, upload: &Upload, complete: CompleteUpload) -> Result<ObjectInfo, Error> {
+        let (inner, upload) = (Arc::clone(&self.inner), upload.clone());
+        self.inner
+            .writes
+            .run(move || inner.complete_upload(upload, complete))
+            .await
+    }
+
+    async fn abort_upload(&self, upload: &Upload) -> Result<(), Error> {
+        self.inner.change(Change::AbortUpload(upload.clone())).await
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -12,9 +12,9 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     blobs::{BLOBS_PER_FOLDER, BlobId, Blobs, Staged},
     index::{self, Place},
-    sync_folder,
+    sync_folder, uploads,
 };
-use crate::{Condition, Error, ObjectInfo};
+use crate::{Condition, Error, NewUpload, ObjectInfo, PartInfo, Upload};
 
 /// A change of the index, and who waits for it to be durable.
 pub(super) struct Command {
@@ -38,6 +38,21 @@ pub(super) enum Change {
         key: ObjectKey,
         acl: ObjectAcl,
     },
+    BeginUpload(Box<(Upload, NewUpload)>),
+    PutPart {
+        upload: Upload,
+        info: PartInfo,
+        content: Staged,
+    },
+    CompleteUpload {
+        upload: Upload,
+        /// The parts that were joined: number and blob.
+        parts: Vec<(u32, BlobId)>,
+        info: Box<ObjectInfo>,
+        content: Content,
+        condition: Condition,
+    },
+    AbortUpload(Upload),
     /// These blobs have been unlinked.
     Forget(Vec<BlobId>),
 }
@@ -211,7 +226,12 @@ impl Change {
             Self::Put {
                 content: Content::Blob(staged),
                 ..
-            } => Some(staged),
+            }
+            | Self::CompleteUpload {
+                content: Content::Blob(staged),
+                ..
+            }
+            | Self::PutPart { content: staged, .. } => Some(staged),
             _ => None,
         }
     }
@@ -221,7 +241,12 @@ impl Change {
             Self::Put {
                 content: Content::Blob(staged),
                 ..
-            } => Some(staged),
+            }
+            | Self::CompleteUpload {
+                content: Content::Blob(staged),
+                ..
+            }
+            | Self::PutPart { content: staged, .. } => Some(staged),
             _ => None,
         }
     }
@@ -244,25 +269,7 @@ fn apply(connection: &Connection, change: &Change) -> rusqlite::Result<Result<Ap
             info,
             content,
             condition,
-        } => {
-            let current = index::current(connection, bucket, &info.key)?;
-            let etag = current.as_ref().map(|current| current.etag.as_str());
-            if let Err(refused) = condition.check(bucket, &info.key, etag) {
-                return Ok(Err(refused));
-            }
-            let (old_content, old_blob) = current.map_or((None, None), |current| (current.content, current.blob));
-            let place = match content {
-                Content::Inline(bytes) => Place::Inline(index::put_content(connection, old_content, bytes)?),
-                Content::Blob(staged) => {
-                    if let Some(id) = old_content {
-                        index::remove_content(connection, id)?;
-                    }
-                    Place::Blob(staged.id())
-                }
-            };
-            index::put(connection, bucket, info, place)?;
-            release(connection, old_blob).map(Ok)
-        }
+        } => put(connection, bucket, info, content, condition),
         Change::Delete { bucket, key } => {
             let Some(current) = index::current(connection, bucket, key)? else {
                 return Ok(Ok(Applied::Kept));
@@ -281,6 +288,27 @@ fn apply(connection: &Connection, change: &Change) -> rusqlite::Result<Result<Ap
                 Err(Error::not_found(bucket, key))
             })
         }
+        Change::BeginUpload(begun) => uploads::begin(connection, &begun.0, &begun.1).map(|()| Ok(Applied::Kept)),
+        Change::PutPart { upload, info, content } => {
+            if uploads::find(connection, upload)?.is_none() {
+                return Ok(Err(Error::NoUpload(upload.clone())));
+            }
+            let old = uploads::put_part(connection, upload, info, content.id())?;
+            release(connection, old).map(Ok)
+        }
+        Change::CompleteUpload {
+            upload,
+            parts,
+            info,
+            content,
+            condition,
+        } => complete(connection, upload, parts, |connection| {
+            put(connection, &upload.bucket, info, content, condition)
+        }),
+        Change::AbortUpload(upload) => match uploads::remove(connection, upload)? {
+            None => Ok(Err(Error::NoUpload(upload.clone()))),
+            Some(blobs) => release(connection, blobs).map(Ok),
+        },
         Change::Forget(blobs) => {
             blobs.iter().try_for_each(|id| index::forget_blob(connection, *id))?;
             Ok(Ok(Applied::Kept))
@@ -288,10 +316,63 @@ fn apply(connection: &Connection, change: &Change) -> rusqlite::Result<Result<Ap
     }
 }
 
-fn release(connection: &Connection, blob: Option<BlobId>) -> rusqlite::Result<Applied> {
-    let Some(id) = blob else { return Ok(Applied::Kept) };
-    index::drop_blob(connection, id)?;
-    Ok(Applied::Dropped)
+/// Writes an object's row and bytes.
+fn put(
+    connection: &Connection,
+    bucket: &BucketName,
+    info: &ObjectInfo,
+    content: &Content,
+    condition: &Condition,
+) -> rusqlite::Result<Result<Applied, Error>> {
+    let current = index::current(connection, bucket, &info.key)?;
+    let etag = current.as_ref().map(|current| current.etag.as_str());
+    if let Err(refused) = condition.check(bucket, &info.key, etag) {
+        return Ok(Err(refused));
+    }
+    let (old_content, old_blob) = current.map_or((None, None), |current| (current.content, current.blob));
+    let place = match content {
+        Content::Inline(bytes) => Place::Inline(index::put_content(connection, old_content, bytes)?),
+        Content::Blob(staged) => {
+            if let Some(id) = old_content {
+                index::remove_content(connection, id)?;
+            }
+            Place::Blob(staged.id())
+        }
+    };
+    index::put(connection, bucket, info, place)?;
+    release(connection, old_blob).map(Ok)
+}
+
+/// Ends an upload with an object, if the parts that were joined are still those that it has.
+fn complete(
+    connection: &Connection,
+    upload: &Upload,
+    parts: &[(u32, BlobId)],
+    put: impl FnOnce(&Connection) -> rusqlite::Result<Result<Applied, Error>>,
+) -> rusqlite::Result<Result<Applied, Error>> {
+    if uploads::find(connection, upload)?.is_none() {
+        return Ok(Err(Error::NoUpload(upload.clone())));
+    }
+    for (number, joined) in parts {
+        if uploads::blob_of(connection, upload, *number)? != Some(*joined) {
+            return Ok(Err(Error::Part { number: *number }));
+        }
+    }
+    if let Err(refused) = put(connection)? {
+        return Ok(Err(refused));
+    }
+    let blobs = uploads::remove(connection, upload)?.unwrap_or_default();
+    release(connection, blobs)?;
+    Ok(Ok(Applied::Dropped))
+}
+
+fn release(connection: &Connection, blobs: impl IntoIterator<Item = BlobId>) -> rusqlite::Result<Applied> {
+    let mut applied = Applied::Kept;
+    for id in blobs {
+        index::drop_blob(connection, id)?;
+        applied = Applied::Dropped;
+    }
+    Ok(applied)
 }
 
 fn failed(index: &std::path::Path) -> impl FnOnce(rusqlite::Error) -> Error {
@@ -423,6 +504,57 @@ mod tests {
         assert!(bench.woken.try_recv().is_ok());
         assert_eq!(bench.commit(vec![Change::Forget(vec![BlobId(0)])]), [Ok(())]);
         assert!(bench.dropped().is_empty());
+    }
+
+    #[test]
+    fn an_upload_ends_only_with_the_parts_that_were_joined() {
+        let mut bench = Bench::new(0);
+        let upload = Upload {
+            bucket: bucket(),
+            key: key("a"),
+            id: crate::UploadId::new("id"),
+        };
+        let new = NewUpload {
+            attributes: Attributes::default(),
+            at: UnixTime::default(),
+        };
+        let part = |content| Change::PutPart {
+            upload: upload.clone(),
+            info: PartInfo {
+                number: 7,
+                length: 5,
+                crc64: crc64(b"bytes"),
+                etag: "etag".into(),
+                modified: UnixTime::default(),
+            },
+            content,
+        };
+        let complete = |blob| match put("a", inline(5)) {
+            Change::Put {
+                info,
+                content,
+                condition,
+                ..
+            } => Change::CompleteUpload {
+                upload: upload.clone(),
+                parts: vec![(7, blob)],
+                info,
+                content,
+                condition,
+            },
+            _ => panic!("a put is a put"),
+        };
+        let begin = Change::BeginUpload(Box::new((upload.clone(), new)));
+        let (first, second) = (bench.staged(), bench.staged());
+        let (old, new) = (first.id(), second.id());
+        assert_eq!(
+            bench.commit(vec![begin, part(first), part(second)]),
+            [Ok(()), Ok(()), Ok(())]
+        );
+        let outcomes = bench.commit(vec![complete(old), complete(new), complete(new)]);
+        let replaced = Err(Error::Part { number: 7 });
+        assert_eq!(outcomes, [replaced, Ok(()), Err(Error::NoUpload(upload.clone()))]);
+        assert_eq!(bench.dropped(), [old, new]);
     }
 
     #[test]
