@@ -96,9 +96,9 @@ pub(crate) fn from_catalog(error: CatalogError) -> Error {
 fn status(code: ErrorCode) -> StatusCode {
     use ErrorCode::*;
     match code {
-        BadRequest | EntityTooLarge | InvalidArgument | InvalidBucketName | InvalidCRC64 | InvalidChannelName
-        | InvalidDigest | InvalidObjectName | InvalidRequest | MalformedXML | NotImplemented | RequestTimeout
-        | TooManyBuckets => StatusCode::BAD_REQUEST,
+        BadRequest | EntityTooLarge | EntityTooSmall | InvalidArgument | InvalidBucketName | InvalidCRC64
+        | InvalidChannelName | InvalidDigest | InvalidObjectName | InvalidPart | InvalidPartOrder | InvalidRequest
+        | MalformedXML | NotImplemented | RequestTimeout | TooManyBuckets => StatusCode::BAD_REQUEST,
         AccessDenied
         | AccessForbidden
         | AccessKeyIdAndSecurityTokenNotMatch
@@ -108,7 +108,7 @@ fn status(code: ErrorCode) -> StatusCode {
         | SecondLevelDomainForbidden
         | SecurityTokenExpired
         | SignatureDoesNotMatch => StatusCode::FORBIDDEN,
-        NoSuchBucket | NoSuchCORSConfiguration | NoSuchKey | NoSuchLifecycle | NoSuchLiveChannel => {
+        NoSuchBucket | NoSuchCORSConfiguration | NoSuchKey | NoSuchLifecycle | NoSuchLiveChannel | NoSuchUpload => {
             StatusCode::NOT_FOUND
         }
         MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
