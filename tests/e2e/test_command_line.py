@@ -208,6 +208,7 @@ def reaches(address):
         ["channel", "vod", "channels/a", "--from", "yesterday"],
         ["sign", "publish", "channels/a", "--expires", "soon"],
         ["sign", "url", "channels"],
+        ["key", "add", "--owner", "a/b"],
         ["nothing"],
     ],
 )
@@ -217,7 +218,7 @@ def test_a_command_line_that_makes_no_sense_is_told_so(shell, words):
 
 
 def test_every_command_explains_itself(shell):
-    for command in ("bucket", "channel", "sign"):
+    for command in ("key", "bucket", "channel", "sign"):
         text = shell.text(command, "--help")
         assert "Examples:" in text and "Exit status:" in text, text
         actions = re.findall(r"^  ([a-z]+)  ", text.split("Commands:")[1].split("\n\n")[0], re.MULTILINE)

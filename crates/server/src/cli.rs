@@ -4,6 +4,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::command::bucket::{self, BucketCommand};
 use crate::command::channel::{self, ChannelCommand};
+use crate::command::key::{self, KeyCommand};
 use crate::command::sign::{self, SignCommand};
 
 /// Live video over RTMP into object storage, as HLS.
@@ -38,6 +39,9 @@ pub(crate) enum Command {
         #[command(flatten)]
         options: Options,
     },
+    /// Make and manage the access keys of a data folder, also while a server runs on it
+    #[command(after_help = format!("{}\n\n{STATUS}", key::EXAMPLES))]
+    Key(KeyCommand),
     /// Make and manage buckets, on any server of the API
     #[command(after_help = format!("{}\n\n{STATUS}", bucket::EXAMPLES))]
     Bucket(BucketCommand),
@@ -54,6 +58,7 @@ impl Command {
     pub(crate) fn is_for_scripts(&self) -> bool {
         match self {
             Self::Serve(_) | Self::Demo(_) | Self::Verify { .. } => false,
+            Self::Key(command) => command.json,
             Self::Bucket(command) => command.access.json,
             Self::Channel(command) => command.access.json,
             Self::Sign(command) => command.access.json,

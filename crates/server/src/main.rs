@@ -18,12 +18,10 @@ mod demo;
 mod encoder;
 mod http;
 mod listener;
-mod paths;
 mod serve;
 mod settings;
 mod test_stream;
 mod verify;
-mod workers;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -63,6 +61,7 @@ async fn run(command: Command) -> Result<ExitCode> {
             server.run().await?;
         }
         Command::Verify { scope, options } => return verify::run(&settings(&options)?, scope.as_deref()).await,
+        Command::Key(command) => command.run().await?,
         Command::Bucket(command) => command.run().await?,
         Command::Channel(command) => command.run().await?,
         Command::Sign(command) => command.run()?,

@@ -15,7 +15,7 @@ use crate::{
     Error, Lease, LiveSession, NodeId, OpenSession, Page, SegmentRecord, SessionRecord, Unended,
 };
 
-/// A catalog in one SQLite file, which one process owns.
+/// A catalog in one SQLite file, which one process owns: only access keys may be changed by another one beside it.
 ///
 /// Changes are durable when answered (write-ahead log, `synchronous=FULL`); those that wait together share one fsync.
 /// The file is readable by its owner alone, since it holds the secrets of access keys. Dropping the catalog waits for

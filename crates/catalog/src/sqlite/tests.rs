@@ -138,6 +138,33 @@ async fn keeps_everything_but_renewals_over_a_restart() {
 }
 
 #[tokio::test]
+async fn sees_access_keys_that_another_process_has_changed() {
+    let (catalog, folder) = fresh();
+    create(&catalog).await;
+    let (bucket, channel) = place();
+    let lease = catalog.open_session(asking(at(1))).await.unwrap();
+    let beside = SqliteCatalog::open(&file(&folder)).unwrap();
+    let mut key = AccessKey {
+        id: "id".to_owned(),
+        secret: Secret::new("secret".to_owned()),
+        owner: OwnerId::new("o"),
+        security_token: None,
+        enabled: true,
+        created: at(1),
+    };
+    beside.put_access_key(key.clone()).await.unwrap();
+    assert!(catalog.access_key("id").await.unwrap().enabled);
+    key.enabled = false;
+    beside.put_access_key(key).await.unwrap();
+    assert!(!catalog.access_key("id").await.unwrap().enabled);
+    beside.delete_access_key("id").await.unwrap();
+    drop(beside);
+    assert!(catalog.access_keys().await.unwrap().is_empty());
+    catalog.append_segment(&lease, segment(&lease, 0)).await.unwrap();
+    assert!(catalog.live_session(&bucket, &channel).await.unwrap().is_some());
+}
+
+#[tokio::test]
 async fn removes_the_rows_of_a_deleted_bucket_little_by_little() {
     let (catalog, folder) = fresh();
     create(&catalog).await;
