@@ -207,6 +207,9 @@ impl Operation {
 }
 
 #[cfg(test)]
+mod compatibility;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
