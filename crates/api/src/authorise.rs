@@ -53,6 +53,16 @@ pub(crate) async fn owned_bucket(call: &Call<'_>) -> Result<Bucket, Error> {
     }
 }
 
+/// The bucket and key of a request whose caller owns the bucket.
+///
+/// # Errors
+/// As [`owned_bucket`]; `InvalidObjectName`.
+pub(crate) async fn owned_object(call: &Call<'_>) -> Result<(Bucket, ObjectKey), Error> {
+    let bucket = owned_bucket(call).await?;
+    let key = ObjectKey::parse(&call.request.key)?;
+    Ok((bucket, key))
+}
+
 /// The bucket and key of a request which may write the object.
 ///
 /// # Errors
@@ -60,16 +70,25 @@ pub(crate) async fn owned_bucket(call: &Call<'_>) -> Result<Bucket, Error> {
 pub(crate) async fn writable_object(call: &Call<'_>) -> Result<(Bucket, ObjectKey), Error> {
     let bucket = existing_bucket(call).await?;
     let key = ObjectKey::parse(&call.request.key)?;
+    may_write(call, &bucket, &key).await?;
+    Ok((bucket, key))
+}
+
+/// Whether the caller may write or delete an object, which need not exist.
+///
+/// # Errors
+/// `AccessDenied`.
+pub(crate) async fn may_write(call: &Call<'_>, bucket: &Bucket, key: &ObjectKey) -> Result<(), Error> {
     if call.caller.is_owner(&bucket.owner) {
-        return Ok((bucket, key));
+        return Ok(());
     }
-    let acl = match call.store.head(&bucket.name, &key).await {
+    let acl = match call.store.head(&bucket.name, key).await {
         Ok(info) => info.attributes.acl,
         Err(StoreError::NotFound { .. }) => ObjectAcl::Default,
-        Err(other) => return Err(error::from_store(other, &bucket.name, &key)),
+        Err(other) => return Err(error::from_store(other, &bucket.name, key)),
     };
     if acl.effective(bucket.acl).anonymous_may_write() {
-        Ok((bucket, key))
+        Ok(())
     } else {
         Err(denied_object(acl))
     }

@@ -3,6 +3,7 @@
 use alluvium_oss::UnixTime;
 use alluvium_store::ObjectInfo;
 
+use crate::object::copy_source;
 use crate::request::Headers;
 
 /// What the conditions of a read leave to do.
@@ -18,16 +19,27 @@ pub(crate) enum Verdict {
 
 /// Weighs the conditions of a request against an object. A date that cannot be read is no condition.
 pub(crate) fn weigh(headers: &Headers, info: &ObjectInfo) -> Verdict {
-    let wanted = match headers.value("if-match") {
+    weigh_prefixed(headers, "", info)
+}
+
+/// The same, of the source of a copy.
+pub(crate) fn weigh_source(headers: &Headers, info: &ObjectInfo) -> Verdict {
+    weigh_prefixed(headers, &format!("{}-", copy_source::HEADER), info)
+}
+
+fn weigh_prefixed(headers: &Headers, prefix: &str, info: &ObjectInfo) -> Verdict {
+    let value = |name| headers.value(&format!("{prefix}{name}"));
+    let date = |name| value(name).and_then(UnixTime::parse_http_date);
+    let wanted = match value("if-match") {
         Some(tags) => names(tags, &info.etag),
-        None => date(headers, "if-unmodified-since").is_none_or(|date| whole_second(info.modified) <= date),
+        None => date("if-unmodified-since").is_none_or(|date| whole_second(info.modified) <= date),
     };
     if !wanted {
         return Verdict::Failed;
     }
-    let known = match headers.value("if-none-match") {
+    let known = match value("if-none-match") {
         Some(tags) => names(tags, &info.etag),
-        None => date(headers, "if-modified-since").is_some_and(|date| whole_second(info.modified) <= date),
+        None => date("if-modified-since").is_some_and(|date| whole_second(info.modified) <= date),
     };
     if known { Verdict::NotModified } else { Verdict::Send }
 }
@@ -53,10 +65,6 @@ fn names(tags: &str, etag: &str) -> bool {
 fn unquoted(tag: &str) -> &str {
     let tag = tag.trim();
     tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"')
-}
-
-fn date(headers: &Headers, name: &str) -> Option<UnixTime> {
-    headers.value(name).and_then(UnixTime::parse_http_date)
 }
 
 /// HTTP dates have no fractions, so an object is compared by its second.

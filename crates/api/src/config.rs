@@ -28,6 +28,11 @@ pub struct Limits {
     pub object_bytes_max: u64,
     /// Bytes of an XML body; the largest document of the API needs a small part of it.
     pub document_bytes_max: usize,
+    /// Bytes of an XML body that names many objects or parts: 1000 keys of 1023 bytes, or 10000 parts, with room for escapes.
+    pub long_document_bytes_max: usize,
+    /// The least bytes of a part, but for the last of its object; the service's 100 KiB. Smaller ones cost more to keep
+    /// account of than to keep.
+    pub part_bytes_min: u64,
     /// Bytes of an object's body kept in memory; what is longer goes to a file. The memory of one upload is at most
     /// twice this and a network read.
     pub upload_memory_bytes_max: usize,
@@ -58,6 +63,8 @@ impl Default for Limits {
         Limits {
             object_bytes_max: 5 << 30,
             document_bytes_max: 64 << 10,
+            long_document_bytes_max: 2 << 20,
+            part_bytes_min: 100 << 10,
             upload_memory_bytes_max: 256 << 10,
             user_metadata_bytes_max: 8 << 10,
             query_parameters_max: 64,

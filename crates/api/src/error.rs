@@ -54,6 +54,8 @@ pub(crate) fn from_store(error: StoreError, bucket: &BucketName, key: &ObjectKey
         StoreError::Exists { .. } => ErrorCode::FileAlreadyExists.into(),
         StoreError::Precondition { .. } => ErrorCode::PreconditionFailed.into(),
         StoreError::Range { .. } => ErrorCode::InvalidRange.into(),
+        StoreError::NoUpload(upload) => Error::no_such_upload(upload.id.as_str()),
+        StoreError::Part { number } => Error::invalid_part(number),
         StoreError::Unavailable { .. } => {
             tracing::warn!(%bucket, %key, %error, "the store does not answer");
             Error::unavailable()

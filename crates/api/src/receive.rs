@@ -7,13 +7,14 @@ use axum::body::{Body, BodyDataStream};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt, stream};
 use md5::{Digest, Md5};
 use tokio::time::Instant;
 
 use crate::config::Limits;
 use crate::request::Headers;
 use crate::service::Call;
+use crate::upload::{self, Upload};
 
 /// The body of a request, as it arrives.
 ///
@@ -48,6 +49,14 @@ impl<'a> Incoming<'a> {
         })
     }
 
+    /// The bytes as they come, with the errors of [`next`](Self::next).
+    pub(crate) fn into_stream(self) -> impl Stream<Item = Result<Bytes, Error>> + Send {
+        stream::try_unfold(self, async |mut incoming| {
+            let bytes = incoming.next().await?;
+            Ok(bytes.map(|bytes| (bytes, incoming)))
+        })
+    }
+
     /// The next bytes; none at the end.
     ///
     /// # Errors
@@ -76,18 +85,47 @@ fn allowed(limits: &Limits, received: u64) -> Duration {
     limits.body_grace + Duration::from_secs(received / limits.body_bytes_per_second_min.max(1))
 }
 
+/// The body of an object or a part, whole, checked against its `Content-MD5`.
+///
+/// # Errors
+/// `MissingContentLength`; as [`Incoming::next`]; `ServiceUnavailable` when it cannot be kept; `InvalidDigest`.
+pub(crate) async fn object(call: &Call<'_>, body: Body) -> Result<Upload, Error> {
+    let headers = &call.request.headers;
+    if headers.value("content-length").is_none() && headers.value("transfer-encoding").is_none() {
+        return Err(ErrorCode::MissingContentLength.into());
+    }
+    let limits = &call.config.limits;
+    let incoming = Incoming::new(body, headers, limits, limits.object_bytes_max)?;
+    let folder = &call.config.upload_folder;
+    let upload = upload::receive(incoming.into_stream(), folder, limits.upload_memory_bytes_max).await?;
+    check_md5(headers, &upload.md5)?;
+    Ok(upload)
+}
+
 /// The whole XML body of a request, checked against its `Content-MD5`.
 ///
 /// # Errors
 /// As [`Incoming::next`]; `InvalidDigest`.
 pub(crate) async fn document(call: &Call<'_>, body: Body) -> Result<Vec<u8>, Error> {
-    let limits = &call.config.limits;
-    let mut incoming = Incoming::new(body, &call.request.headers, limits, limits.document_bytes_max as u64)?;
+    document_within(call, body, call.config.limits.document_bytes_max).await
+}
+
+/// The same, of a body that names many things one by one.
+///
+/// # Errors
+/// As [`document`].
+pub(crate) async fn long_document(call: &Call<'_>, body: Body) -> Result<Vec<u8>, Error> {
+    document_within(call, body, call.config.limits.long_document_bytes_max).await
+}
+
+async fn document_within(call: &Call<'_>, body: Body, bytes_max: usize) -> Result<Vec<u8>, Error> {
+    let headers = &call.request.headers;
+    let mut incoming = Incoming::new(body, headers, &call.config.limits, bytes_max as u64)?;
     let mut document = Vec::new();
     while let Some(bytes) = incoming.next().await? {
         document.extend_from_slice(&bytes);
     }
-    check_md5(&call.request.headers, &Md5::digest(&document).into())?;
+    check_md5(headers, &Md5::digest(&document).into())?;
     Ok(document)
 }
 
@@ -95,7 +133,7 @@ pub(crate) async fn document(call: &Call<'_>, body: Body) -> Result<Vec<u8>, Err
 ///
 /// # Errors
 /// `InvalidDigest` when they differ, or the header is no MD5.
-pub(crate) fn check_md5(headers: &Headers, md5: &[u8; 16]) -> Result<(), Error> {
+fn check_md5(headers: &Headers, md5: &[u8; 16]) -> Result<(), Error> {
     match headers.value("content-md5") {
         Some(announced) if STANDARD.decode(announced).ok().as_deref() != Some(md5) => {
             Err(ErrorCode::InvalidDigest.into())

@@ -7,6 +7,7 @@ use http::{Method, header};
 use percent_encoding::percent_decode_str;
 
 use crate::config::Limits;
+use crate::object::copy_source;
 
 /// A request, addressed and decoded, its body aside.
 #[derive(Debug)]
@@ -96,6 +97,11 @@ impl Request {
             query: &self.query.0,
             headers: &self.headers.0,
         }
+    }
+
+    /// Whether an object is to be written out of another one, not out of the body.
+    pub(crate) fn names_copy_source(&self) -> bool {
+        self.headers.value(copy_source::HEADER).is_some()
     }
 
     /// Whether a browser asks for a page.

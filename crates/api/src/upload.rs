@@ -1,17 +1,17 @@
-//! The body of a PutObject, hashed while it arrives; in memory while small, then in a file.
+//! The body of an object or a part, hashed while it arrives; in memory while small, then in a file.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 
 use alluvium_oss::Error;
-use alluvium_store::Crc64;
+use alluvium_store::{Body, Crc64};
 use bytes::{Bytes, BytesMut};
+use futures_util::{Stream, TryStreamExt};
 use md5::{Digest, Md5};
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
-
-use crate::receive::Incoming;
 
 /// A body that has arrived whole.
 pub(crate) struct Upload {
@@ -21,10 +21,27 @@ pub(crate) struct Upload {
     pub(crate) md5: [u8; 16],
 }
 
+impl Upload {
+    /// Its MD5 as an ETag, without quotes.
+    pub(crate) fn etag(&self) -> String {
+        self.md5.iter().map(|byte| format!("{byte:02X}")).collect()
+    }
+}
+
 /// Where it is.
 pub(crate) enum Kept {
     Memory(Bytes),
     File(UploadFile),
+}
+
+impl Kept {
+    /// The bytes as the store takes them, and the file to be released when it has.
+    pub(crate) fn into_body(self) -> (Body, Option<UploadFile>) {
+        match self {
+            Kept::Memory(bytes) => (Body::Bytes(bytes), None),
+            Kept::File(file) => (Body::File(file.path().to_owned()), Some(file)),
+        }
+    }
 }
 
 /// A file of the upload folder. It is removed when this is dropped before anybody has taken it over: after a failure
@@ -34,7 +51,7 @@ pub(crate) struct UploadFile {
 }
 
 impl UploadFile {
-    pub(crate) fn path(&self) -> &Path {
+    fn path(&self) -> &Path {
         &self.path
     }
 
@@ -58,19 +75,20 @@ impl Drop for UploadFile {
     }
 }
 
-/// Receives a body to its end. Holds at most `memory_bytes_max` twice over, and one read of the network.
+/// Receives a body to its end. Holds at most `memory_bytes_max` twice over, and one of its pieces.
 ///
 /// # Errors
-/// As [`Incoming::next`]; `ServiceUnavailable` when the upload folder cannot be written.
+/// What the pieces end with; `ServiceUnavailable` when the upload folder cannot be written.
 pub(crate) async fn receive(
-    mut incoming: Incoming<'_>,
+    pieces: impl Stream<Item = Result<Bytes, Error>> + Send,
     folder: &Path,
     memory_bytes_max: usize,
 ) -> Result<Upload, Error> {
+    let mut pieces = pin!(pieces);
     let mut sums = Sums::default();
     let mut batch = BytesMut::new();
     let mut open: Option<Open> = None;
-    while let Some(bytes) = incoming.next().await? {
+    while let Some(bytes) = pieces.try_next().await? {
         batch.extend_from_slice(&bytes);
         if batch.len() > memory_bytes_max {
             let (written, summed) = write(open.take(), sums, batch.split().freeze(), folder).await?;

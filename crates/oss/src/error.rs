@@ -47,8 +47,8 @@ error_codes! {
     BadRequest "BadRequest" None, "The request is malformed.";
     /// Another owner has a bucket of this name.
     BucketAlreadyExists "BucketAlreadyExists" Some("0015-00000104"), "The requested bucket name is not available.";
-    /// Objects or channels remain in the bucket.
-    BucketNotEmpty "BucketNotEmpty" Some("0015-00000301"), "The bucket has objects or live channels. Please delete them first.";
+    /// Objects, uploads or channels remain in the bucket.
+    BucketNotEmpty "BucketNotEmpty" Some("0015-00000301"), "The bucket has objects, multipart uploads or live channels. Please delete them first.";
     /// A publisher is connected.
     ChannelStillLive "ChannelStillLive" Some("0044-00000201"), "Live channel couldn't be updated or deleted when channel is live.";
     /// The body is larger than the operation allows.

@@ -10,8 +10,13 @@ use crate::{authorise, error, respond};
 
 /// Lists the objects of a bucket. An ACL that lets everybody read objects does not let everybody list them.
 pub(crate) async fn answer(call: &Call<'_>) -> Result<Response, Error> {
+    list(call, ObjectListParameters::parse(call.request.query.pairs())).await
+}
+
+/// The listing that both versions are. A fault of the parameters counts after one of the bucket.
+pub(crate) async fn list(call: &Call<'_>, parameters: Result<ObjectListParameters, Error>) -> Result<Response, Error> {
     let bucket = authorise::owned_bucket(call).await?;
-    let parameters = ObjectListParameters::parse(call.request.query.pairs())?;
+    let parameters = parameters?;
     let query = ListQuery {
         prefix: parameters.list.prefix.clone(),
         delimiter: parameters.delimiter.clone(),

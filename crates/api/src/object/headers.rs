@@ -1,7 +1,10 @@
 //! What is said of an object in the headers of an answer.
 
+use alluvium_oss::document::object_type;
 use alluvium_store::ObjectInfo;
 use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 
 use crate::respond;
@@ -18,13 +21,9 @@ pub(crate) fn identify(response: &mut Response, info: &ObjectInfo) {
 /// Everything that is said of an object besides its bytes (contract, 4.4).
 pub(crate) fn describe(response: &mut Response, info: &ObjectInfo) {
     identify(response, info);
-    respond::set(
-        response,
-        HeaderName::from_static("x-oss-hash-crc64ecma"),
-        &info.crc64.to_string(),
-    );
+    respond::set(response, CRC64, &info.crc64.to_string());
     let headers = response.headers_mut();
-    headers.insert("x-oss-object-type", HeaderValue::from_static("Normal"));
+    headers.insert("x-oss-object-type", HeaderValue::from_static(object_type(&info.etag)));
     headers.insert("x-oss-storage-class", HeaderValue::from_static("Standard"));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     let attributes = &info.attributes;
@@ -49,6 +48,17 @@ pub(crate) fn describe(response: &mut Response, info: &ObjectInfo) {
     }
 }
 
+/// ETag and CRC-64 of what was written, with which a client checks what arrived.
+pub(crate) fn acknowledge(response: &mut Response, etag: &str, crc64: u64) {
+    respond::set(response, header::ETAG, &format!("\"{etag}\""));
+    respond::set(response, CRC64, &crc64.to_string());
+}
+
+/// The MD5 of what was written in this request.
+pub(crate) fn acknowledge_md5(response: &mut Response, md5: &[u8; 16]) {
+    respond::set(response, HeaderName::from_static("content-md5"), &STANDARD.encode(md5));
+}
+
 /// 304, with what a cache needs to refresh its copy (RFC 9110, 15.4.5).
 pub(crate) fn not_modified(info: &ObjectInfo) -> Response {
     let mut response = respond::empty();
@@ -59,6 +69,8 @@ pub(crate) fn not_modified(info: &ObjectInfo) -> Response {
     }
     response
 }
+
+const CRC64: HeaderName = HeaderName::from_static("x-oss-hash-crc64ecma");
 
 /// What begins the name of a header that the user made up.
 pub(crate) const USER_PREFIX: &str = "x-oss-meta-";

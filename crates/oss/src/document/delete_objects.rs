@@ -44,10 +44,10 @@ impl DeleteObjects {
     }
 }
 
-/// The answer to DeleteMultipleObjects.
+/// The answer to DeleteMultipleObjects, unless it is to be quiet: then it is empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeleteResult {
-    /// The keys that have no object now; none in a quiet answer.
+    /// The keys that have no object now.
     pub deleted: Vec<ObjectKey>,
     /// Whether keys are percent-encoded.
     pub url_encoded: bool,
