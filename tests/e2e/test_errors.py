@@ -13,6 +13,7 @@ import pytest
 from harness import client, encoder, wire
 from harness.awaiting import until
 from harness.server import ACCESS_KEY_ID
+from harness.shell import Shell
 
 # The codes of the API, and those of them that no request meets here.
 CODES = """
@@ -31,6 +32,7 @@ NEVER = {
 BUCKET, PUBLIC = "refusing", "shown"
 CHANNEL = b"<LiveChannelConfiguration><Target><Type>HLS</Type>%s</Target></LiveChannelConfiguration>"
 ANONYMOUS = {"secret": None}
+PREFLIGHT = {"origin": "http://page.test", "access-control-request-method": "GET"}
 
 
 class Refusal:
@@ -94,6 +96,23 @@ REFUSALS = {
         request("GET", key="object", headers={"x-oss-security-token": "token"}),
         "0002-00000006",
     ),
+    "another-account": Refusal(
+        "AccessDenied", 403, "The bucket you access does not belong to you.", request("GET", sub={"acl": ""}, key_of="another account"), "0003-00000001"
+    ),
+    "another's-bucket": Refusal(
+        "BucketAlreadyExists",
+        409,
+        "The requested bucket name is not available.",
+        request("PUT", headers={"content-length": "0"}, key_of="another account"),
+        "0015-00000104",
+    ),
+    "wrong-token": Refusal(
+        "AccessKeyIdAndSecurityTokenNotMatch",
+        403,
+        "The access key id and the security token do not match.",
+        request("GET", key="object", headers={"x-oss-security-token": "another"}, key_of="temporary"),
+        "0002-00000004",
+    ),
     # What is named.
     "no-bucket": Refusal(
         "NoSuchBucket", 404, "The specified bucket does not exist.", request("GET", bucket="nobody-has-this"), "0015-00000101", {"BucketName": "nobody-has-this"}
@@ -156,6 +175,27 @@ REFUSALS = {
         400,
         "Request specific response headers cannot be used for anonymous GET requests.",
         request("GET", bucket=PUBLIC, key="object", sub={"response-content-type": "text/html"}, **ANONYMOUS),
+    ),
+    # Pages of other origins.
+    "no-cors": Refusal("NoSuchCORSConfiguration", 404, "The CORS Configuration does not exist.", request("GET", sub={"cors": ""})),
+    "preflight": Refusal(
+        "BadRequest",
+        400,
+        "Insufficient information. Origin and Access-Control-Request-Method request headers are needed.",
+        request("OPTIONS", key="object", **ANONYMOUS),
+    ),
+    "preflight-without-rules": Refusal(
+        "AccessForbidden",
+        403,
+        "CORSResponse: CORS is not enabled for this bucket.",
+        request("OPTIONS", key="object", headers=PREFLIGHT, **ANONYMOUS),
+    ),
+    "preflight-without-a-rule-that-fits": Refusal(
+        "AccessForbidden",
+        403,
+        "CORSResponse: This CORS request is not allowed. No rule of the bucket allows its Origin, Access-Control-Request-Method and "
+        "Access-Control-Request-Headers together.",
+        request("OPTIONS", bucket=PUBLIC, key="object", headers=PREFLIGHT, **ANONYMOUS),
     ),
     # Channels.
     "no-channel": live("NoSuchLiveChannel", "The specified live channel does not exist.", "0026-00000021", 404, "GET", "missing"),
@@ -233,10 +273,29 @@ def refusing(server, media):
     client.make_channel(bucket, "pushed")
     public = client.make_bucket(server, PUBLIC, oss2.BUCKET_ACL_PUBLIC_READ)
     public.put_object("object", b"content")
+    public.put_bucket_cors(oss2.models.BucketCors([oss2.models.CorsRule(["http://other.test"], ["GET"])]))
     public.put_object("hidden", b"content", headers={"x-oss-object-acl": oss2.OBJECT_ACL_PRIVATE})
     with encoder.ffmpeg(media.long(), client.sign(bucket, "pushed")):
         until(lambda: client.is_live(bucket, "pushed"), "the publish")
         yield server
+
+
+@pytest.fixture(scope="module")
+def keys(server):
+    """Access keys besides the root's, as `alluvium key add` prints them."""
+    shell = Shell(ALLUVIUM_DATA=str(server.data))
+    return {
+        "another account": shell.json("key", "add", "--owner", "another"),
+        "temporary": shell.json("key", "add", "--expires", "1h"),
+        "short": shell.json("key", "add", "--expires", "1s"),
+    }
+
+
+def send(server, keys, method, key_of=None, **asked):
+    """Sends a request with the root's key or the one of that name."""
+    if key_of is not None:
+        asked |= {"id": keys[key_of]["access_key_id"], "secret": keys[key_of]["access_key_secret"]}
+    return wire.send(server, method, **asked)
 
 
 def check(answer, refusal, details=None, head=False):
@@ -270,8 +329,8 @@ def check(answer, refusal, details=None, head=False):
 
 
 @pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS)
-def test_a_refusal_is_as_the_contract_says(refusing, refusal):
-    check(wire.send(refusing, **refusal.request), refusal)
+def test_a_refusal_is_as_the_contract_says(refusing, keys, refusal):
+    check(send(refusing, keys, **refusal.request), refusal)
 
 
 # A HEAD has no ranges, and a bucket and a channel's configuration have no HEAD.
@@ -279,8 +338,8 @@ READS = {name: one for name, one in REFUSALS.items() if one.request["method"] ==
 
 
 @pytest.mark.parametrize("refusal", READS.values(), ids=READS)
-def test_a_refusal_of_a_head_is_in_its_header(refusing, refusal):
-    check(wire.send(refusing, **{**refusal.request, "method": "HEAD"}), refusal, head=True)
+def test_a_refusal_of_a_head_is_in_its_header(refusing, keys, refusal):
+    check(send(refusing, keys, **{**refusal.request, "method": "HEAD"}), refusal, head=True)
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
@@ -312,6 +371,16 @@ def test_a_wrong_clock_is_answered_with_the_right_time(refusing, ahead_s):
 def test_no_date_is_refused(refusing):
     answer = wire.send(refusing, **request("GET", key="object", headers={"date": ""}))
     check(answer, Refusal("AccessDenied", 403, "OSS authentication requires a valid Date.", None, "0003-00000001"))
+
+
+def test_a_token_that_has_expired_is_refused(refusing, keys):
+    headers = {"x-oss-security-token": keys["short"]["security_token"]}
+    answer = until(lambda: not_ok(send(refusing, keys, "GET", bucket=BUCKET, key="object", headers=headers, key_of="short")), "the end of the token")
+    check(answer, Refusal("SecurityTokenExpired", 403, "The security token you provided has expired.", None, "0002-00000007"))
+
+
+def not_ok(answer):
+    return answer if answer.status != 200 else None
 
 
 def test_one_bucket_too_many_is_refused(server):
