@@ -90,7 +90,7 @@ def test_an_ip_endpoint_serves_bucket_object_channel_and_signed_url(server, buck
     assert client.make_channel(bucket, "ip").publish_url == f"rtmp://127.0.0.1:{server.http_port}/addressed/live/ip"
 
 
-@pytest.mark.parametrize("auth", [client.v1, client.v4])
+@pytest.mark.parametrize("auth", [client.v1, client.v2, client.v4])
 def test_a_bucket_is_addressed_as_a_host_name(server, names, auth):
     bucket = client.open_bucket(f"http://{DOMAIN}:{server.http_port}", f"virtual-{auth.__name__}", auth())
     bucket.create_bucket(oss2.BUCKET_ACL_PRIVATE)

@@ -13,6 +13,10 @@ def v1():
     return oss2.Auth(ACCESS_KEY_ID, ACCESS_KEY_SECRET)
 
 
+def v2():
+    return oss2.AuthV2(ACCESS_KEY_ID, ACCESS_KEY_SECRET)
+
+
 def v4():
     return oss2.AuthV4(ACCESS_KEY_ID, ACCESS_KEY_SECRET)
 
