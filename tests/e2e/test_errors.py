@@ -142,7 +142,7 @@ REFUSALS = {
     ),
     # Buckets and objects.
     "bucket-in-use": Refusal(
-        "BucketNotEmpty", 409, "The bucket has objects or live channels. Please delete them first.", request("DELETE"), "0015-00000301", {"BucketName": BUCKET}
+        "BucketNotEmpty", 409, "The bucket has objects, multipart uploads or live channels. Please delete them first.", request("DELETE"), "0015-00000301", {"BucketName": BUCKET}
     ),
     "length-unknown": Refusal("MissingContentLength", 411, "You must provide the Content-Length HTTP header.", request("PUT", key="new")),
     "too-large": Refusal(
