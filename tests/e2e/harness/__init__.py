@@ -4,6 +4,7 @@
     encoder   ffmpeg and GStreamer pushing over RTMP
     media     the files they push, made once per run
     player    reads playlists and media back, as a viewer does
+    browser   plays with hls.js in Chromium, from a page of another origin
     client    oss2 with the server's root key
 
 Nothing here sleeps for a fixed time and hopes: `awaiting.until` and `process.Lines.wait_for` await events under a deadline.
