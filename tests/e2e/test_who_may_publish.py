@@ -46,6 +46,23 @@ def test_the_playlist_name_in_the_signed_url_overrides_the_channels(private, med
     assert not private.object_exists("named/configured.m3u8")
 
 
+def without_bucket(url):
+    """The URL as some libraries make it for an IP address."""
+    return re.sub(r"^(rtmp://[^/]*)/[^/]*/live/", r"\1/live/", url)
+
+
+def test_a_url_that_lost_its_bucket_publishes_where_it_was_signed_for(private, public, media):
+    for bucket in (public, private):
+        client.make_channel(bucket, "lost")
+    accepted(media, private, "lost", without_bucket(client.sign(private, "lost")))
+    assert not client.segment_keys(public, "lost")
+
+
+def test_an_unsigned_url_that_lost_its_bucket_is_refused(public, media):
+    url = client.make_channel(public, "guessed").publish_url
+    refused(media, without_bucket(url), "names no bucket")
+
+
 @pytest.mark.parametrize("acl", [oss2.BUCKET_ACL_PRIVATE, oss2.BUCKET_ACL_PUBLIC_READ])
 def test_an_unsigned_url_is_refused_elsewhere(server, media, acl):
     bucket = client.make_bucket(server, f"unsigned-{acl}", acl)
