@@ -161,6 +161,46 @@ def test_a_listing_is_paged_and_grouped(node):
     assert node.head("list/0")["meta"] == {"colour": "blue"}
 
 
+def test_the_second_way_to_list_is_paged(node):
+    keys = [f"second/{n}" for n in range(3)]
+    for key in keys:
+        node.put(key, b"x")
+    page = node.listV2({"prefix": "second/", "max-keys": 2, "fetch-owner": True})
+    assert ([found["name"] for found in page["objects"]], page["isTruncated"], page["keyCount"]) == (keys[:2], True, 2)
+    rest = node.listV2({"prefix": "second/", "continuation-token": page["nextContinuationToken"]})
+    assert ([found["name"] for found in rest["objects"]], rest["isTruncated"]) == (keys[2:], False)
+
+
+def test_parts_become_one_object(node):
+    content = os.urandom(250 << 10)
+    done = node.multipartUpload("parts/a key+", content, {"partSize": 100 << 10, "parallel": 2, "mime": "video/x-test"})
+    assert (done["res"]["status"], done["name"]) == (200, "parts/a key+")
+    got = node.get("parts/a key+")
+    assert (got["content"], got["res"]["headers"]["content-type"]) == (content, "video/x-test")
+    upload = node.initMultipartUpload("parts/left")["uploadId"]
+    assert [found["uploadId"] for found in node.listUploads({"prefix": "parts/left"})["uploads"]] == [upload]
+    assert node.abortMultipartUpload("parts/left", upload)["res"]["status"] == 204
+    with pytest.raises(Refused) as error:
+        node.listParts("parts/left", upload)
+    assert (error.value.status, error.value.code) == (404, "NoSuchUpload")
+
+
+def test_objects_are_copied_and_deleted_together(node):
+    node.put("group/a b", b"content", {"meta": {"colour": "blue"}})
+    node.copy("group/copy", "group/a b")
+    got = node.get("group/copy")
+    assert (got["content"], got["res"]["headers"]["x-oss-meta-colour"]) == (b"content", "blue")
+    assert [one["Key"] for one in node.deleteMulti(["group/a b", "group/copy"])["deleted"]] == ["group/a b", "group/copy"]
+    assert not node.list({"prefix": "group/"}).get("objects")
+
+
+def test_the_acl_of_an_object_is_put_and_told(node):
+    node.put("acl", b"content")
+    assert node.getACL("acl")["acl"] == "default"
+    node.putACL("acl", "public-read")
+    assert node.getACL("acl")["acl"] == "public-read"
+
+
 def test_the_bucket_is_described(node, bucket):
     info = node.getBucketInfo(bucket)["bucket"]
     assert (info["Name"], info["Location"], info["AccessControlList"]["Grant"]) == (bucket, ali_oss.REGION, "private")

@@ -15,17 +15,19 @@ from harness.awaiting import until
 from harness.server import ACCESS_KEY_ID
 from harness.shell import Shell
 
-# The codes of the API, and those of them that no request meets here.
+# The codes of the API; those that only a request made on the way provokes; those that no request meets here.
 CODES = """
 AccessDenied AccessForbidden AccessKeyIdAndSecurityTokenNotMatch BadRequest BucketAlreadyExists BucketNotEmpty ChannelStillLive
-EntityTooLarge FileAlreadyExists InvalidAccessKeyId InvalidArgument InvalidBucketName InvalidChannelName InvalidCRC64 InvalidDigest
-InvalidObjectName InvalidRange InvalidRequest InvalidSecurityToken LiveChannelDisabled MalformedXML MethodNotAllowed MissingContentLength
-NoSuchBucket NoSuchCORSConfiguration NoSuchKey NoSuchLifecycle NoSuchLiveChannel NotImplemented PreconditionFailed RequestTimeTooSkewed
-SecondLevelDomainForbidden SecurityTokenExpired SignatureDoesNotMatch TooManyBuckets
+EntityTooLarge EntityTooSmall FileAlreadyExists InvalidAccessKeyId InvalidArgument InvalidBucketName InvalidChannelName InvalidCRC64 InvalidDigest
+InvalidObjectName InvalidPart InvalidPartOrder InvalidRange InvalidRequest InvalidSecurityToken LiveChannelDisabled MalformedXML MethodNotAllowed MissingContentLength
+NoSuchBucket NoSuchCORSConfiguration NoSuchKey NoSuchLifecycle NoSuchLiveChannel NoSuchUpload NotImplemented PreconditionFailed
+RequestTimeTooSkewed SecondLevelDomainForbidden SecurityTokenExpired SignatureDoesNotMatch TooManyBuckets
 """.split()
+LATER = "EntityTooSmall InvalidPart InvalidPartOrder NoSuchUpload RequestTimeTooSkewed SecurityTokenExpired SignatureDoesNotMatch TooManyBuckets".split()
 NEVER = {
     "InvalidCRC64": "append is not offered, and no other request announces a CRC-64",
     "LiveChannelDisabled": "only a publisher meets a disabled channel, and is told over RTMP",
+    "NoSuchLifecycle": "lifecycle rules are not offered",
     "SecondLevelDomainForbidden": "path style is served",
 }
 
@@ -264,6 +266,11 @@ REFUSALS = {
 }
 
 
+def test_every_code_is_provoked():
+    provoked = {one.code for one in REFUSALS.values()}
+    assert sorted([*provoked, *LATER, *NEVER]) == sorted(CODES)
+
+
 @pytest.fixture(scope="module")
 def refusing(server, media):
     """A bucket with an object, a channel, and a channel that is live; and a public bucket."""
@@ -381,6 +388,35 @@ def test_a_token_that_has_expired_is_refused(refusing, keys):
 
 def not_ok(answer):
     return answer if answer.status != 200 else None
+
+
+UPLOADS = {
+    "EntityTooSmall": "Your proposed upload is smaller than the minimum allowed object size.",
+    "InvalidPart": "One or more of the specified parts could not be found or the specified entity tag might not have matched the part's entity tag.",
+    "InvalidPartOrder": "The list of parts was not in ascending order. The parts list must be specified in order by part number.",
+    "NoSuchUpload": "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.",
+}
+
+
+def upload_refusal(code, status, details=None):
+    return Refusal(code, status, UPLOADS[code], None, details=details)
+
+
+def test_an_upload_in_parts_is_refused_where_it_is_wrong(refusing):
+    bucket = client.open_bucket(refusing.endpoint, BUCKET)
+    upload = bucket.init_multipart_upload("parts").upload_id
+    small = [bucket.upload_part("parts", upload, number, b"content").etag for number in (1, 2)]
+    listed = [f'<Part><PartNumber>{number}</PartNumber><ETag>"{etag}"</ETag></Part>' for number, etag in enumerate(small, 1)]
+    for parts, refusal in (
+        (listed, upload_refusal("EntityTooSmall", 400, {"ProposedSize": "7", "MinSizeAllowed": "102400", "PartNumber": "1"})),
+        (reversed(listed), upload_refusal("InvalidPartOrder", 400)),
+        ([listed[0].replace(small[0], "0")], upload_refusal("InvalidPart", 400, {"PartNumber": "1"})),
+    ):
+        body = f"<CompleteMultipartUpload>{''.join(parts)}</CompleteMultipartUpload>".encode()
+        check(wire.send(refusing, **request("POST", key="parts", sub={"uploadId": upload}, body=body)), refusal)
+    bucket.abort_multipart_upload("parts", upload)
+    gone = wire.send(refusing, **request("GET", key="parts", sub={"uploadId": upload}))
+    check(gone, upload_refusal("NoSuchUpload", 404, {"UploadId": upload}))
 
 
 def test_one_bucket_too_many_is_refused(server):

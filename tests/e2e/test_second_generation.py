@@ -136,6 +136,40 @@ def test_a_range_and_a_condition_are_kept(oss_client, bucket):
     assert (kept.status_code, kept.code) == (409, "FileAlreadyExists")
 
 
+def test_the_second_way_to_list_is_paged(oss_client, bucket):
+    keys = [f"second/a {n}" for n in range(5)]
+    for key in keys:
+        oss_client.put_object(oss.PutObjectRequest(bucket=bucket, key=key, body=b"x"))
+    request = oss.ListObjectsV2Request(bucket=bucket, prefix="second/", fetch_owner=True)
+    pages = list(oss_client.list_objects_v2_paginator(limit=2).iter_page(request))
+    assert [[found.key for found in page.contents] for page in pages] == [keys[:2], keys[2:4], keys[4:]]
+
+
+def test_the_librarys_uploader_and_downloader_work(oss_client, bucket, tmp_path):
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.write_bytes(os.urandom(1 << 20))
+    uploader = oss_client.uploader(part_size=200 << 10, parallel_num=2)
+    assert uploader.upload_file(oss.PutObjectRequest(bucket=bucket, key="by parts"), str(source)).status_code == 200
+    oss_client.downloader(part_size=300 << 10, parallel_num=2).download_file(oss.GetObjectRequest(bucket=bucket, key="by parts"), str(target))
+    assert target.read_bytes() == source.read_bytes()
+
+
+def test_objects_are_copied_and_deleted_together(oss_client, bucket):
+    oss_client.put_object(oss.PutObjectRequest(bucket=bucket, key="group/a b", body=b"content", metadata={"colour": "blue"}))
+    oss_client.copy_object(oss.CopyObjectRequest(bucket=bucket, key="group/copy", source_key="group/a b"))
+    got = oss_client.get_object(oss.GetObjectRequest(bucket=bucket, key="group/copy"))
+    assert (got.body.content, got.metadata) == (b"content", {"colour": "blue"})
+    delete = [oss.DeleteObject(key=key) for key in ("group/a b", "group/copy")]
+    done = oss_client.delete_multiple_objects(oss.DeleteMultipleObjectsRequest(bucket=bucket, objects=delete))
+    assert [one.key for one in done.deleted_objects] == ["group/a b", "group/copy"]
+
+
+def test_the_acl_of_an_object_is_put_and_told(oss_client, bucket):
+    oss_client.put_object(oss.PutObjectRequest(bucket=bucket, key="acl", body=b"content"))
+    oss_client.put_object_acl(oss.PutObjectAclRequest(bucket=bucket, key="acl", acl="public-read"))
+    assert oss_client.get_object_acl(oss.GetObjectAclRequest(bucket=bucket, key="acl")).acl == "public-read"
+
+
 def test_buckets_are_listed_and_described(oss_client, server, bucket):
     names = [one.name for page in oss_client.list_buckets_paginator().iter_page(oss.ListBucketsRequest(prefix="second-")) for one in page.buckets]
     assert bucket in names
