@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::access::Access;
 use super::output::{Finding, fields, print, table};
+use super::page;
 use super::place::bucket_name;
 use crate::client::{Client, Request};
 
@@ -91,29 +92,14 @@ async fn create(client: &Client, bucket: &BucketName, acl: Option<Acl>) -> Resul
 }
 
 async fn list(client: &Client, prefix: &str) -> Result<Buckets> {
-    let mut buckets = Vec::new();
-    let mut marker = String::new();
-    loop {
-        let request = Request::new(Method::GET, None, "")
-            .with_query("prefix", prefix)
-            .with_query("marker", &marker)
-            .with_query("max-keys", PAGE);
-        let answer = client.send(request).await?;
-        let page = answer.document("ListAllMyBucketsResult")?;
+    let first = || Request::new(Method::GET, None, "").with_query("prefix", prefix);
+    let read = |page: &Element| {
         let listed = page.child("Buckets").map(Element::children).unwrap_or_default();
-        buckets.extend(listed.iter().map(ListedBucket::read));
-        match next_marker(&page) {
-            Some(next) if next > marker => marker = next,
-            Some(_) => return Err(answer.unexpected("its next page is not further on").into()),
-            None => return Ok(Buckets(buckets)),
-        }
-    }
-}
-
-/// Where the next page of a listing begins, when there is one.
-pub(super) fn next_marker(page: &Element) -> Option<String> {
-    let truncated = page.child_text("IsTruncated") == Some("true");
-    page.child_text("NextMarker").filter(|_| truncated).map(str::to_owned)
+        listed.iter().map(ListedBucket::read).collect()
+    };
+    Ok(Buckets(
+        page::every(client, first, "ListAllMyBucketsResult", read).await?,
+    ))
 }
 
 async fn info(client: &Client, bucket: &BucketName) -> Result<Info> {
@@ -250,6 +236,3 @@ impl Finding for BucketAcl {
 }
 
 const ACL_HEADER: &str = "x-oss-acl";
-
-/// Names asked for at once; the document of so many is within what its reader takes.
-pub(super) const PAGE: &str = "500";

@@ -3,14 +3,15 @@
 mod finding;
 
 use alluvium_oss::document::LiveChannelConfiguration;
+use alluvium_oss::xml::Element;
 use alluvium_oss::{BucketName, ChannelConfig, ChannelStatus, Clock, PlaylistName, UnixTime};
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use http::Method;
 
 use super::access::Access;
-use super::bucket::{PAGE, next_marker};
 use super::output::print;
+use super::page;
 use super::place::{ChannelPlace, bucket_name};
 use super::when::{When, whole_seconds};
 use crate::client::{Client, Request};
@@ -178,23 +179,15 @@ async fn create(client: &Client, channel: &ChannelPlace, config: &Config) -> Res
 }
 
 async fn list(client: &Client, bucket: &BucketName, prefix: &str) -> Result<Channels> {
-    let mut channels = Vec::new();
-    let mut marker = String::new();
-    loop {
-        let request = Request::new(Method::GET, Some(bucket), "")
+    let first = || {
+        Request::new(Method::GET, Some(bucket), "")
             .with_query("live", "")
             .with_query("prefix", prefix)
-            .with_query("marker", &marker)
-            .with_query("max-keys", PAGE);
-        let answer = client.send(request).await?;
-        let page = answer.document("ListLiveChannelResult")?;
-        channels.extend(page.children_named("LiveChannel").map(ListedChannel::read));
-        match next_marker(&page) {
-            Some(next) if next > marker => marker = next,
-            Some(_) => return Err(answer.unexpected("its next page is not further on").into()),
-            None => return Ok(Channels(channels)),
-        }
-    }
+    };
+    let read = |page: &Element| page.children_named("LiveChannel").map(ListedChannel::read).collect();
+    Ok(Channels(
+        page::every(client, first, "ListLiveChannelResult", read).await?,
+    ))
 }
 
 async fn show(client: &Client, channel: &ChannelPlace) -> Result<Configuration> {

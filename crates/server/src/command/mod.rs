@@ -8,6 +8,7 @@ pub(crate) mod bucket;
 pub(crate) mod channel;
 pub(crate) mod key;
 mod output;
+mod page;
 mod place;
 pub(crate) mod sign;
 mod status;
