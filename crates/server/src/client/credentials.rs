@@ -6,5 +6,5 @@ pub(crate) struct Credentials {
     pub(crate) access_key_id: String,
     pub(crate) secret: Secret,
     /// The session token, of temporary credentials.
-    pub(crate) security_token: Option<String>,
+    pub(crate) security_token: Option<Secret>,
 }

@@ -139,7 +139,7 @@ impl Client {
         headers.push(("x-oss-date".to_owned(), SystemClock.now().iso8601_basic()));
         headers.push(("x-oss-content-sha256".to_owned(), "UNSIGNED-PAYLOAD".to_owned()));
         if let Some(token) = &self.credentials.security_token {
-            headers.push(("x-oss-security-token".to_owned(), token.clone()));
+            headers.push(("x-oss-security-token".to_owned(), token.expose().to_owned()));
         }
         let signed = sign::Request {
             method: method.as_str(),

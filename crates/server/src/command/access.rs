@@ -34,18 +34,20 @@ pub(crate) struct Access {
         global = true,
         value_name = "SECRET",
         env = "ALLUVIUM_ACCESS_KEY_SECRET",
-        hide_env_values = true
+        hide_env_values = true,
+        value_parser = secret
     )]
-    access_key_secret: Option<String>,
+    access_key_secret: Option<Secret>,
     /// Its session token, if it is a temporary one
     #[arg(
         long,
         global = true,
         value_name = "TOKEN",
         env = "ALLUVIUM_SECURITY_TOKEN",
-        hide_env_values = true
+        hide_env_values = true,
+        value_parser = secret
     )]
-    security_token: Option<String>,
+    security_token: Option<Secret>,
     #[command(flatten)]
     pub(crate) place: Folder,
     /// Print JSON, and errors as JSON on standard error
@@ -108,28 +110,38 @@ impl Access {
 
     /// The given key; else the configured root key; else the one that the first start made in the data folder.
     pub(crate) fn credentials(&self, settings: &Settings) -> Result<Credentials> {
-        match (&self.access_key_id, &self.access_key_secret) {
+        // A variable that is set to nothing gives nothing.
+        let id = self.access_key_id.as_ref().filter(|id| !id.is_empty());
+        let given = |secret: &&Secret| !secret.expose().is_empty();
+        let secret = self.access_key_secret.as_ref().filter(given);
+        match (id, secret) {
             (Some(id), Some(secret)) => Ok(Credentials {
                 access_key_id: id.clone(),
-                secret: Secret::new(secret.clone()),
-                security_token: self.security_token.clone(),
+                secret: secret.clone(),
+                security_token: self.security_token.as_ref().filter(given).cloned(),
             }),
-            (None, None) => {
-                let data = &settings.data;
-                let root = RootKey::load(settings, data)?.with_context(|| {
-                    format!(
-                        "no access key: give --access-key-id and ALLUVIUM_ACCESS_KEY_SECRET, or --data with the folder \
-                         of a server that has been started ({} has no key)",
-                        data.display()
-                    )
-                })?;
-                Ok(Credentials {
-                    access_key_id: root.id,
-                    secret: root.secret,
-                    security_token: None,
-                })
-            }
+            (None, None) => root_credentials(settings),
             _ => bail!("an access key needs both its id and its secret"),
         }
     }
+}
+
+fn root_credentials(settings: &Settings) -> Result<Credentials> {
+    let data = &settings.data;
+    let root = RootKey::load(settings, data)?.with_context(|| {
+        format!(
+            "no access key: give --access-key-id and ALLUVIUM_ACCESS_KEY_SECRET, or --data with the folder of a server \
+             that has been started ({} has no key)",
+            data.display()
+        )
+    })?;
+    Ok(Credentials {
+        access_key_id: root.id,
+        secret: root.secret,
+        security_token: None,
+    })
+}
+
+fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
+    Ok(Secret::new(text.to_owned()))
 }

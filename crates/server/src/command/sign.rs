@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use alluvium_oss::sign::{Request, publish_url, v1, v4};
-use alluvium_oss::{ChannelUrls, Clock, PlaylistName, UnixTime, percent};
+use alluvium_oss::{ChannelUrls, Clock, PlaylistName, Secret, UnixTime, percent};
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -136,7 +136,7 @@ impl Signer {
         let mut url = publish_url::sign(&urls, playlist, access_key_id, secret, expires);
         if let Some(token) = security_token {
             // The signature holds with the token in the text or outside of it.
-            url = format!("{url}&{}", percent::encode_query([("security-token", token.as_str())]));
+            url = format!("{url}&{}", percent::encode_query([("security-token", token.expose())]));
         }
         let (server, stream_key) = encoder::split(&url)?;
         Ok(PublishUrl {
@@ -160,7 +160,7 @@ impl Signer {
             secret,
             security_token,
         } = &self.credentials;
-        let token = security_token.as_deref();
+        let token = security_token.as_ref().map(Secret::expose);
         let request = Request {
             method,
             bucket: Some(place.bucket.as_str()),
@@ -230,8 +230,6 @@ const V4_LIFETIME_MAX: Duration = Duration::from_secs(604_800);
 
 #[cfg(test)]
 mod tests {
-    use alluvium_oss::Secret;
-
     use super::*;
     use crate::client::Buckets;
 
@@ -241,7 +239,7 @@ mod tests {
             credentials: Credentials {
                 access_key_id: "LTAIexampleAK".to_owned(),
                 secret: Secret::new("exampleSecretKey0123456789".to_owned()),
-                security_token: security_token.map(str::to_owned),
+                security_token: security_token.map(|token| Secret::new(token.to_owned())),
             },
             region: "cn-hangzhou".to_owned(),
             now: UnixTime::from_secs(1_700_000_000),
