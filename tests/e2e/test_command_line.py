@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
-from harness import client, encoder, playlist
+from harness import client, encoder, player, playlist
 from harness.awaiting import DEADLINE_S, until
 from harness.process import Process
 from harness.server import ACCESS_KEY_ID, free_port
@@ -126,6 +126,8 @@ def test_a_stream_is_published_watched_and_played_later_with_signed_urls(shell, 
             assert answer.status_code == 200, answer.text
             assert answer.content == bucket.get_object(f"street/{name}").read()
             assert requests.delete(url, timeout=20).status_code == 403
+        url = shell.text("sign", "url", "channels/street/evening.m3u8", "--hls", "--expires", "10m", *option)
+        assert set(player.streams(url)) == {"video", "audio"}
 
 
 def test_a_publish_url_is_split_as_encoders_ask_for_it(shell, server):
