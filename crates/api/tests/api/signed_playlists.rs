@@ -8,6 +8,7 @@ use alluvium_store::{Attributes, crc64};
 
 use crate::world::*;
 
+const URL_FORMS: [Form; 3] = [Form::V1Url, Form::V2Url, Form::V4Url];
 const CHANNEL: &str = "a 測";
 const LIVE: &str = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-MEDIA-SEQUENCE:7\n#EXT-X-TARGETDURATION:5\n\
     #EXTINF:5.000,\n1700000000000.ts\n#EXTINF:5.000,\n1700000005000.ts\n";
@@ -72,7 +73,7 @@ fn unsigned(text: &str) -> String {
 #[tokio::test]
 async fn every_uri_is_read_as_it_stands_there() {
     let world = world().await;
-    for form in [Form::V1Url, Form::V4Url] {
+    for form in URL_FORMS {
         for (ask, host, root) in [
             (live("GET", form), format!("private-bucket.{HOST}"), "/"),
             (
@@ -117,7 +118,7 @@ async fn every_uri_is_read_as_it_stands_there() {
 async fn playlists_in_a_playlist_are_signed_to_be_signed_in_turn() {
     let world = world().await;
     let host = format!("private-bucket.{HOST}");
-    for form in [Form::V1Url, Form::V4Url] {
+    for form in URL_FORMS {
         let master = world.ask(signed("GET", "master.m3u8", form)).await;
         let text = master.text();
         let (_, in_attribute) = text.split_once("URI=\"").unwrap();
@@ -141,7 +142,7 @@ async fn playlists_in_a_playlist_are_signed_to_be_signed_in_turn() {
 async fn a_signed_uri_holds_as_long_as_the_url_it_came_by() {
     let world = world().await;
     let host = format!("private-bucket.{HOST}");
-    for form in [Form::V1Url, Form::V4Url] {
+    for form in URL_FORMS {
         let playlist = world.ask(live("GET", form)).await;
         let target = format!("/a%20%E6%B8%AC/{}", uris(playlist.text())[0]);
         world.clock.advance(Duration::from_secs(600));
@@ -150,6 +151,24 @@ async fn a_signed_uri_holds_as_long_as_the_url_it_came_by() {
         let late = world.raw("GET", &target, &host).await;
         assert_eq!(late.refusal(), "403 AccessDenied 0003-00000001");
         assert_eq!(late.detail("Message"), "Request has expired.");
+    }
+}
+
+#[tokio::test]
+async fn the_uris_of_a_temporary_key_carry_its_token() {
+    let world = world().await;
+    let host = format!("private-bucket.{HOST}");
+    for (form, parameter) in [
+        (Form::V1Url, "security-token"),
+        (Form::V2Url, "security-token"),
+        (Form::V4Url, "x-oss-security-token"),
+    ] {
+        let ask = live("GET", form).by(Temporary).query(parameter, TOKEN);
+        let playlist = world.ask(ask).await;
+        assert_eq!(playlist.outcome(), "200", "{form:?}");
+        let target = format!("/a%20%E6%B8%AC/{}", uris(playlist.text())[0]);
+        assert!(target.contains(&format!("{parameter}=tok%2Ben%2F%3D%3D")), "{target}");
+        assert_eq!(world.raw("GET", &target, &host).await.text(), "first");
     }
 }
 
@@ -176,7 +195,7 @@ async fn a_live_playlist_is_signed_anew_at_each_load() {
 #[tokio::test]
 async fn headers_conditions_and_ranges_are_those_of_the_signed_text() {
     let world = world().await;
-    for form in [Form::V1Url, Form::V4Url] {
+    for form in URL_FORMS {
         let whole = world.ask(live("GET", form)).await;
         let text = whole.text();
         assert_eq!(whole.header("content-length"), Some(&*text.len().to_string()));
@@ -240,6 +259,7 @@ async fn only_requests_whose_url_is_signed_are_served() {
     for method in ["GET", "HEAD"] {
         for (ask, refusal) in [
             (live(method, Form::V1Header), "400 InvalidArgument 0044-00000410"),
+            (live(method, Form::V2Header), "400 InvalidArgument 0044-00000410"),
             (live(method, Form::V4Header), "400 InvalidArgument 0044-00000410"),
             (
                 live(method, Form::V1Url).by(Nobody),
@@ -415,7 +435,7 @@ async fn a_day_of_segments_is_signed() {
     world
         .put("private-bucket", "day.m3u8", text.as_bytes(), Attributes::default())
         .await;
-    for form in [Form::V1Url, Form::V4Url] {
+    for form in URL_FORMS {
         let answer = world.ask(signed("GET", "day.m3u8", form)).await;
         assert_eq!(unsigned(answer.text()), text);
         assert!(uris(answer.text()).iter().all(|uri| uri.contains("ignature=")));
