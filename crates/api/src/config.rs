@@ -48,7 +48,8 @@ pub struct Limits {
     pub signed_playlist_bytes_max: u64,
     /// Bytes of the signed text: a day of five-second segments, each with a session token of 1 KiB, fits.
     pub signed_playlist_result_bytes_max: usize,
-    /// Segments in a playlist whose URIs are to be signed: a day of five-second segments is 17,280.
+    /// Segments in a playlist whose URIs are to be signed: a day of five-second segments is 17,280. As many other files
+    /// may stand there beside them, such as a key for each.
     pub signed_segments_max: usize,
     /// Playlists in one whose URIs are to be signed: the variants and renditions of one programme are under 100.
     pub signed_playlists_max: usize,

@@ -46,7 +46,7 @@ impl PlaylistSigner {
     fn check(&self, references: &References<'_>) -> Result<(), Error> {
         let count = |kind| references.iter().filter(|uri| Kind::of(uri) == kind).count();
         let (segments, playlists) = (count(Kind::Segment), count(Kind::Playlist));
-        if segments > self.limits.signed_segments_max {
+        if segments.max(count(Kind::Other)) > self.limits.signed_segments_max {
             return Err(refused("The playlist lists too many ts files.", "0044-00000406"));
         }
         if playlists > self.limits.signed_playlists_max {

@@ -378,6 +378,7 @@ async fn playlists_that_cannot_be_signed_are_refused() {
 #[tokio::test]
 async fn playlists_are_signed_up_to_their_limits() {
     const SEGMENTS: &str = "#EXTM3U\n1.ts\n2.ts\n";
+    const OTHERS: &str = "#EXTM3U\n#EXT-X-KEY:URI=\"1\"\n1.ts\n#EXT-X-KEY:URI=\"2\"\n";
     const PLAYLISTS: &str = "#EXTM3U\n1.m3u8\n2.m3u8\n";
     let length = SEGMENTS.len() as u64;
     let signed_length = {
@@ -403,6 +404,12 @@ async fn playlists_are_signed_up_to_their_limits() {
         ),
         (
             SEGMENTS,
+            2,
+            |limits, limit| limits.signed_segments_max = limit as usize,
+            "406",
+        ),
+        (
+            OTHERS,
             2,
             |limits, limit| limits.signed_segments_max = limit as usize,
             "406",
