@@ -80,7 +80,8 @@ pub use channel::{ChannelConfig, ChannelStatus};
 pub use cors::{CorsConfiguration, CorsRule};
 pub use error::{Error, ErrorCode};
 pub use list::{
-    ListParameters, ListVersion, ObjectListParameters, PART_NUMBER_MAX, PartListParameters, UploadListParameters, part_number, url_encoded,
+    ListParameters, ListVersion, ObjectListParameters, PART_NUMBER_MAX, PartListParameters, UploadListParameters,
+    part_number, url_encoded,
 };
 pub use name::{BucketName, ChannelName, ObjectKey, OwnerId, PlaylistName};
 pub use secret::Secret;
