@@ -30,6 +30,7 @@
 //! | 3.5 clocks | [`sign::Claim::verify`], [`UnixTime`], [`Clock`] |
 //! | 4.5 access control lists | [`Acl`], [`ObjectAcl`] |
 //! | 4.6 pages of other origins | [`CorsConfiguration`] |
+//! | 4.7 referers, lifecycle | [`RefererConfiguration`], [`LifecycleConfiguration`] |
 //! | 5 addressing | [`Domains`], [`ChannelUrls`] |
 //!
 //! ```
@@ -64,9 +65,11 @@ mod channel;
 mod cors;
 pub mod document;
 mod error;
+mod lifecycle;
 mod list;
 mod name;
 pub mod percent;
+mod referer;
 mod secret;
 mod security_token;
 pub mod sign;
@@ -79,11 +82,13 @@ pub use address::{Addressing, ChannelUrls, Domains};
 pub use channel::{ChannelConfig, ChannelStatus};
 pub use cors::{CorsConfiguration, CorsRule};
 pub use error::{Error, ErrorCode};
+pub use lifecycle::{Expiration, LifecycleConfiguration, LifecycleRule};
 pub use list::{
     ListParameters, ListVersion, ObjectListParameters, PART_NUMBER_MAX, PartListParameters, UploadListParameters,
     part_number, url_encoded,
 };
 pub use name::{BucketName, ChannelName, ObjectKey, OwnerId, PlaylistName};
+pub use referer::RefererConfiguration;
 pub use secret::Secret;
 pub use security_token::SecurityToken;
 pub use time::{Clock, ManualClock, UnixTime};

@@ -216,7 +216,7 @@ const BUCKET_NAME_BYTES_MAX: usize = 63;
 /// The service's text says "less than 64".
 const CHANNEL_NAME_BYTES_MAX: usize = 63;
 
-const OBJECT_KEY_BYTES_MAX: usize = 1023;
+pub(crate) const OBJECT_KEY_BYTES_MAX: usize = 1023;
 
 const PLAYLIST_NAME_BYTES_MIN: usize = 6;
 const PLAYLIST_NAME_BYTES_MAX: usize = 128;
