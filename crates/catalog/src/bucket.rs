@@ -24,16 +24,22 @@ pub struct Bucket {
 pub enum BucketDocument {
     /// Which pages of other origins may use the bucket.
     Cors,
+    /// Which pages may link to its objects.
+    Referer,
+    /// When its objects expire.
+    Lifecycle,
 }
 
 impl BucketDocument {
     /// Every kind.
-    pub const ALL: &'static [Self] = &[Self::Cors];
+    pub const ALL: &'static [Self] = &[Self::Cors, Self::Referer, Self::Lifecycle];
 
     /// The kind's name in records.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Cors => "cors",
+            Self::Referer => "referer",
+            Self::Lifecycle => "lifecycle",
         }
     }
 }

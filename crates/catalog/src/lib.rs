@@ -20,7 +20,7 @@
 //! | RFC 8216, 6.2.1 and 6.2.2: media and discontinuity sequence never fall | [`Catalog::append_segment`], [`Catalog::withdraw_segment`] |
 //! | OSS, 1.1 to 1.7: channels, liveness, history | [`Catalog::put_channel`], [`Catalog::live_session`], [`Catalog::recent_sessions`] |
 //! | OSS, 4: buckets, their owner and ACL | [`Catalog::create_bucket`] |
-//! | OSS, 4.6: configuration documents of buckets | [`Catalog::bucket_document`] |
+//! | OSS, 4.6 and 4.7: configuration documents of buckets | [`Catalog::bucket_document`] |
 //!
 //! ```
 //! use std::time::Duration;

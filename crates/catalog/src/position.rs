@@ -270,6 +270,8 @@ impl Position {
             connected: held.started,
             last_media: held.last_media(renewal),
             statistics: renewal.map_or_else(Statistics::default, |renewal| renewal.statistics),
+            playlist_name: held.playlist_name.clone(),
+            frag_count: held.frag_count,
         })
     }
 

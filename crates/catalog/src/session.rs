@@ -174,7 +174,7 @@ pub struct AudioStatistics {
 }
 
 /// The open session of a channel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveSession {
     /// The session.
     pub session: SessionId,
@@ -188,6 +188,10 @@ pub struct LiveSession {
     pub last_media: UnixTime,
     /// As last renewed.
     pub statistics: Statistics,
+    /// The live playlist's name below the channel.
+    pub playlist_name: PlaylistName,
+    /// How many segments the live playlist lists.
+    pub frag_count: u32,
 }
 
 /// A session that has ended.

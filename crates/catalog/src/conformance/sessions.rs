@@ -109,6 +109,8 @@ pub async fn refuses_a_second_publisher_while_the_first_sends(catalog: Arc<dyn C
         connected: at(0),
         last_media: at(10),
         statistics,
+        playlist_name: first.playlist_name.clone(),
+        frag_count: 3,
     };
     assert_eq!(live, Some(expected));
 
