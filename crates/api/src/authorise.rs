@@ -32,6 +32,9 @@ pub(crate) fn bucket_name(call: &Call<'_>) -> Result<BucketName, Error> {
 /// # Errors
 /// `InvalidBucketName`, `NoSuchBucket`.
 pub(crate) async fn existing_bucket(call: &Call<'_>) -> Result<Bucket, Error> {
+    if let Some(bucket) = call.bucket.get() {
+        return Ok(bucket.clone());
+    }
     let name = bucket_name(call)?;
     match call.catalog.bucket(&name).await {
         Ok(bucket) => Ok(call.bucket.get_or_init(|| bucket).clone()),

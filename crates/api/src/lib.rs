@@ -26,6 +26,7 @@
 //! | OSS, 4: buckets and objects | `bucket`, `object`, `authorise` |
 //! | OSS, 4.8: signed playlists; RFC 3986, 5.2: what their URIs name | `object/get_signed_playlist`, `object/reference` |
 //! | OSS, 4.6: pages of other origins | `cors` |
+//! | OSS, 4.7: referers | `referer` |
 //! | OSS, 5: addressing | `request` |
 //! | RFC 9110, 13: conditional requests | `conditions` |
 //! | RFC 9110, 14: ranges | `range` |
@@ -75,6 +76,7 @@ mod object;
 mod operation;
 mod range;
 mod receive;
+mod referer;
 mod request;
 mod respond;
 mod service;

@@ -13,9 +13,17 @@ pub(crate) enum Operation {
     GetBucketInfo,
     GetBucketAcl,
     PutBucketAcl,
+    GetBucketLocation,
+    GetBucketVersioning,
+    GetBucketStat,
     GetBucketCors,
     PutBucketCors,
     DeleteBucketCors,
+    GetBucketReferer,
+    PutBucketReferer,
+    GetBucketLifecycle,
+    PutBucketLifecycle,
+    DeleteBucketLifecycle,
     /// The preflight of a browser (contract, 4.6), whatever the request that is to follow asks for.
     OptionObject,
     ListObjects,
@@ -107,6 +115,14 @@ const TABLE: &[(&str, &[Target], When, Operation)] = &[
     ("GET", &[Object], &[("uploadId", None)], ListParts),
     ("POST", &[Object], &[("uploadId", None)], CompleteMultipartUpload),
     ("DELETE", &[Object], &[("uploadId", None)], AbortMultipartUpload),
+    ("GET", &[Bucket], &[("location", None)], GetBucketLocation),
+    ("GET", &[Bucket], &[("versioning", None)], GetBucketVersioning),
+    ("GET", &[Bucket], &[("stat", None)], GetBucketStat),
+    ("GET", &[Bucket], &[("referer", None)], GetBucketReferer),
+    ("PUT", &[Bucket], &[("referer", None)], PutBucketReferer),
+    ("GET", &[Bucket], &[("lifecycle", None)], GetBucketLifecycle),
+    ("PUT", &[Bucket], &[("lifecycle", None)], PutBucketLifecycle),
+    ("DELETE", &[Bucket], &[("lifecycle", None)], DeleteBucketLifecycle),
     ("HEAD", &[Object], &[("objectMeta", None)], GetObjectMeta),
     (
         "GET",
@@ -139,7 +155,12 @@ const SELECTORS: &[&str] = &[
     "bucketInfo",
     "acl",
     "cors",
+    "lifecycle",
+    "location",
     "objectMeta",
+    "referer",
+    "stat",
+    "versioning",
     "x-oss-process",
     "list-type",
     "delete",
@@ -164,9 +185,7 @@ const UNSUPPORTED: &[&str] = &[
     "img",
     "inventory",
     "inventoryId",
-    "lifecycle",
     "link",
-    "location",
     "logging",
     "metaQuery",
     "objectInfo",
@@ -176,7 +195,6 @@ const UNSUPPORTED: &[&str] = &[
     "qosInfo",
     "qosRequester",
     "redundancyTransition",
-    "referer",
     "regionList",
     "replication",
     "replicationLocation",
@@ -189,14 +207,12 @@ const UNSUPPORTED: &[&str] = &[
     "resourcePoolInfo",
     "restore",
     "sequential",
-    "stat",
     "style",
     "styleName",
     "symlink",
     "tagging",
     "transferAcceleration",
     "versionId",
-    "versioning",
     "versions",
     "website",
     "worm",
@@ -207,6 +223,11 @@ const UNSUPPORTED: &[&str] = &[
 ];
 
 impl Operation {
+    /// Whether it sends what is in an object, or says so of it.
+    pub(crate) fn reads_object(self) -> bool {
+        matches!(self, GetObject | HeadObject | GetObjectMeta | GetSignedPlaylist)
+    }
+
     /// The operation of a request with this verb, resource and query.
     pub(crate) fn of(method: &Method, target: Target, query: &Query) -> Self {
         // A preflight repeats the parameters of the request that it asks for; they select nothing.

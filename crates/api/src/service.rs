@@ -15,7 +15,7 @@ use crate::authenticate::{self, Caller};
 use crate::config::Config;
 use crate::operation::Operation;
 use crate::request::{self, Request};
-use crate::{bucket, cors, error, live, object, respond};
+use crate::{bucket, cors, error, live, object, referer, respond};
 
 /// OSS over HTTP, for any number of connections.
 #[derive(Clone)]
@@ -146,6 +146,9 @@ impl Api {
             bucket,
             now,
         };
+        if operation.reads_object() {
+            referer::check(call).await?;
+        }
         match operation {
             Operation::ListBuckets if call.caller == Caller::Anonymous && request.is_from_browser() => {
                 Ok(respond::console())
@@ -156,9 +159,17 @@ impl Api {
             Operation::GetBucketInfo => bucket::get_bucket_info::answer(call).await,
             Operation::GetBucketAcl => bucket::get_bucket_acl::answer(call).await,
             Operation::PutBucketAcl => bucket::put_bucket_acl::answer(call).await,
+            Operation::GetBucketLocation => bucket::get_bucket_location::answer(call).await,
+            Operation::GetBucketVersioning => bucket::get_bucket_versioning::answer(call).await,
+            Operation::GetBucketStat => bucket::get_bucket_stat::answer(call).await,
             Operation::GetBucketCors => bucket::get_bucket_cors::answer(call).await,
             Operation::PutBucketCors => bucket::put_bucket_cors::answer(call, body).await,
             Operation::DeleteBucketCors => bucket::delete_bucket_cors::answer(call).await,
+            Operation::GetBucketReferer => bucket::get_bucket_referer::answer(call).await,
+            Operation::PutBucketReferer => bucket::put_bucket_referer::answer(call, body).await,
+            Operation::GetBucketLifecycle => bucket::get_bucket_lifecycle::answer(call).await,
+            Operation::PutBucketLifecycle => bucket::put_bucket_lifecycle::answer(call, body).await,
+            Operation::DeleteBucketLifecycle => bucket::delete_bucket_lifecycle::answer(call).await,
             Operation::OptionObject => bucket::option_object::answer(call).await,
             Operation::ListObjects => bucket::list_objects::answer(call).await,
             Operation::ListObjectsV2 => bucket::list_objects_v2::answer(call).await,

@@ -7,6 +7,7 @@ mod authentication;
 mod bounds;
 mod buckets;
 mod channels;
+mod configuration;
 mod copies;
 mod cors;
 mod failing;

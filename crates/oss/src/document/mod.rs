@@ -5,6 +5,7 @@
 
 mod access_control_policy;
 mod bucket_info;
+mod bucket_stat;
 mod copy_result;
 mod create_live_channel_result;
 mod delete_objects;
@@ -21,6 +22,7 @@ mod multipart_upload;
 
 pub use access_control_policy::AccessControlPolicy;
 pub use bucket_info::BucketInfo;
+pub use bucket_stat::BucketStat;
 pub use copy_result::CopyResult;
 pub use create_live_channel_result::CreateLiveChannelResult;
 pub use delete_objects::{DeleteObjects, DeleteResult};
