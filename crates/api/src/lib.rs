@@ -13,7 +13,8 @@
 //!
 //! A viewer's GET is GetObject and nothing else: playlists and segments are objects, and no HLS code runs when they are
 //! read, unless it is asked for: `x-oss-process=hls/sign` signs the URIs of a private bucket's playlist. VOD playlists
-//! are assembled from the catalog's records when they are asked for.
+//! are assembled from the catalog's records when they are asked for. What lifecycle rules let expire is deleted by
+//! [`Lifecycle::run`], beside all requests.
 //!
 //! The crate never opens a socket, never reads the wall clock (a [`Clock`](alluvium_oss::Clock) is handed in), and never
 //! logs a secret or a signature. The only files it makes are those of uploads too large for memory, until the store
@@ -26,7 +27,7 @@
 //! | OSS, 4: buckets and objects | `bucket`, `object`, `authorise` |
 //! | OSS, 4.8: signed playlists; RFC 3986, 5.2: what their URIs name | `object/get_signed_playlist`, `object/reference` |
 //! | OSS, 4.6: pages of other origins | `cors` |
-//! | OSS, 4.7: referers | `referer` |
+//! | OSS, 4.7: referers, lifecycle | `referer`, [`Lifecycle`] |
 //! | OSS, 5: addressing | `request` |
 //! | RFC 9110, 13: conditional requests | `conditions` |
 //! | RFC 9110, 14: ranges | `range` |
@@ -71,6 +72,7 @@ mod conditions;
 mod config;
 mod cors;
 mod error;
+mod lifecycle;
 mod live;
 mod object;
 mod operation;
@@ -83,5 +85,6 @@ mod service;
 mod upload;
 
 pub use config::{Config, Limits};
+pub use lifecycle::{Lifecycle, Pass};
 pub use service::Api;
 pub use upload::discard_leftover_uploads;

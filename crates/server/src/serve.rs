@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use alluvium_api::{Api, discard_leftover_uploads};
+use alluvium_api::{Api, Lifecycle, discard_leftover_uploads};
 use alluvium_catalog::{AccessKey, Catalog, NodeId, SqliteCatalog};
 use alluvium_ingest::{Gate, Ingest};
 use alluvium_oss::{Clock, Domains, OwnerId};
@@ -122,6 +122,9 @@ impl Server {
             connections.spawn(listener::accept(listener, door.clone()));
         }
         connections.spawn(ingest.end_playlists(stop.clone()));
+        let lifecycle = Lifecycle::new(Arc::clone(&data.store), Arc::clone(&data.catalog), Arc::clone(&clock));
+        let interval = Duration::from_secs(settings.lifecycle.interval_s.get());
+        connections.spawn(lifecycle.run(interval, stop.clone()));
         ready.store(true, Ordering::Release);
         Ok(Self {
             addresses,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -34,6 +35,7 @@ pub(crate) struct Settings {
     pub(crate) rtmp: Rtmp,
     pub(crate) recording: Recording,
     pub(crate) http: Http,
+    pub(crate) lifecycle: Lifecycle,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -62,6 +64,12 @@ pub(crate) struct Http {
     pub(crate) header_timeout_s: u64,
 }
 
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default)]
+pub(crate) struct Lifecycle {
+    pub(crate) interval_s: NonZeroU64,
+}
+
 /// Seconds, or `"never"`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "toml::Value")]
@@ -84,6 +92,7 @@ impl Default for Settings {
             rtmp: Rtmp::default(),
             recording: Recording::default(),
             http: Http::default(),
+            lifecycle: Lifecycle::default(),
         }
     }
 }
@@ -115,6 +124,14 @@ impl Default for Recording {
 impl Default for Http {
     fn default() -> Self {
         Self { header_timeout_s: 10 }
+    }
+}
+
+impl Default for Lifecycle {
+    fn default() -> Self {
+        Self {
+            interval_s: NonZeroU64::new(24 * 60 * 60).expect("a day is not zero"),
+        }
     }
 }
 
@@ -228,6 +245,7 @@ const KEYS: &[(&str, &[&str])] = &[
             "rtmp",
             "recording",
             "http",
+            "lifecycle",
         ],
     ),
     (
@@ -244,6 +262,7 @@ const KEYS: &[(&str, &[&str])] = &[
     ),
     ("recording", &["busy_within_s", "reconnect_window_s", "audio_only"]),
     ("http", &["header_timeout_s"]),
+    ("lifecycle", &["interval_s"]),
 ];
 
 fn refuse_unknown_keys(table: &toml::de::DeTable<'_>, section: &str, text: &str) -> Result<()> {

@@ -11,6 +11,7 @@ mod configuration;
 mod copies;
 mod cors;
 mod failing;
+mod lifecycle;
 mod many;
 mod objects;
 mod reading;
