@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use alluvium_ingest::{Gate, Ingest};
+use alluvium_ingest::{Gate, Ingest, Pass};
 use anyhow::{Context, Result};
 use axum::Router;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
 use crate::http;
+use crate::workers::Workers;
 
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 1024;
@@ -39,6 +40,7 @@ pub(crate) struct Door {
     pub(crate) http: Router,
     pub(crate) http_limits: http::Limits,
     pub(crate) gate: Gate,
+    pub(crate) workers: Workers,
     /// Until when the first byte must have come.
     pub(crate) first_byte_timeout: Duration,
     pub(crate) stop: CancellationToken,
@@ -96,10 +98,7 @@ pub(crate) async fn accept(listener: TcpListener, door: Door) {
                 };
                 let door = door.clone();
                 let connections = door.connections.clone();
-                connections.spawn(async move {
-                    door.serve(socket, peer).await;
-                    drop(pass);
-                });
+                connections.spawn(door.serve(socket, peer, pass));
             }
             Err(error) => {
                 warn!(%error, "accepting a connection failed");
@@ -110,7 +109,7 @@ pub(crate) async fn accept(listener: TcpListener, door: Door) {
 }
 
 impl Door {
-    async fn serve(self, socket: TcpStream, peer: SocketAddr) {
+    async fn serve(self, socket: TcpStream, peer: SocketAddr, pass: Pass) {
         if let Err(error) = prepare(&socket) {
             debug!(%peer, %error, "a socket could not be set up");
             return;
@@ -120,7 +119,7 @@ impl Door {
             () = self.stop.cancelled() => return,
         };
         match first {
-            Ok(Ok(Some(RTMP_VERSION))) => self.ingest.serve_connection(socket, peer, self.stop).await,
+            Ok(Ok(Some(RTMP_VERSION))) => self.serve_publisher(socket, peer, pass),
             Ok(Ok(Some(byte))) if byte.is_ascii_uppercase() => {
                 http::serve(socket, peer, self.http, self.http_limits, self.stop).await;
             }
@@ -132,6 +131,21 @@ impl Door {
             Ok(Err(error)) => debug!(%peer, %error, "connection failed"),
             Err(_) => debug!(%peer, "sent nothing in time"),
         }
+    }
+
+    /// Moves the connection to a worker, where it stays.
+    fn serve_publisher(self, socket: TcpStream, peer: SocketAddr, pass: Pass) {
+        let Self {
+            ingest, workers, stop, ..
+        } = self;
+        let serving = async move {
+            match socket.into_std().and_then(TcpStream::from_std) {
+                Ok(socket) => ingest.serve_connection(socket, peer, stop).await,
+                Err(error) => debug!(%peer, %error, "a socket could not be moved"),
+            }
+            drop(pass);
+        };
+        self.connections.spawn_on(serving, workers.next());
     }
 }
 

@@ -18,10 +18,12 @@ mod demo;
 mod encoder;
 mod http;
 mod listener;
+mod paths;
 mod serve;
 mod settings;
 mod test_stream;
 mod verify;
+mod workers;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;

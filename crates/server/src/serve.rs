@@ -13,9 +13,6 @@ use alluvium_ingest::{Gate, Ingest};
 use alluvium_oss::{Clock, Domains, OwnerId};
 use alluvium_store::{LocalStore, LocalStoreConfig, ObjectStore};
 use anyhow::{Context, Result};
-use axum::Router;
-use axum::http::StatusCode;
-use axum::routing::get;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -25,7 +22,9 @@ use crate::access_key::RootKey;
 use crate::clock::SystemClock;
 use crate::http;
 use crate::listener::{self, Door};
+use crate::paths;
 use crate::settings::Settings;
+use crate::workers::Workers;
 
 /// The account of the root access key.
 pub(crate) const ROOT_OWNER: &str = "root";
@@ -99,7 +98,7 @@ impl Server {
             .map(listener::local_address)
             .collect::<Result<Vec<_>>>()?;
         let api = Api::new(
-            api_config(settings, domains)?,
+            api_config(settings, domains.clone())?,
             Arc::clone(&data.store),
             Arc::clone(&data.catalog),
             Arc::clone(&clock),
@@ -109,10 +108,11 @@ impl Server {
         let connections = TaskTracker::new();
         let door = Door {
             ingest: Arc::clone(&ingest),
-            http: router(api, Arc::clone(&ready), stop.clone()),
+            http: paths::router(api.router(), domains, Arc::clone(&ready), stop.clone()),
             http_limits: http::Limits {
                 header_timeout: Duration::from_secs(settings.http.header_timeout_s),
             },
+            workers: Workers::start()?,
             gate: Gate::new(settings.rtmp.connections_max, settings.rtmp.connections_per_address_max),
             first_byte_timeout: Duration::from_secs(settings.rtmp.handshake_timeout_s),
             stop: stop.clone(),
@@ -211,22 +211,6 @@ fn node_id(folder: &Path) -> Result<NodeId> {
     let name = format!("{:016x}", rand::random::<u64>());
     fs::write(&path, &name).with_context(|| format!("node name {}", path.display()))?;
     Ok(NodeId::new(name.as_str()))
-}
-
-/// The paths that no bucket can have, and the API for all others.
-fn router(api: Api, ready: Arc<AtomicBool>, stop: CancellationToken) -> Router {
-    let readyz = move || {
-        let is_ready = ready.load(Ordering::Acquire) && !stop.is_cancelled();
-        std::future::ready(match is_ready {
-            true => (StatusCode::OK, "ready\n"),
-            false => (StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
-        })
-    };
-    Router::new()
-        .route("/-/healthz", get(|| std::future::ready("ok\n")))
-        .route("/-/readyz", get(readyz))
-        .nest("/-/console", alluvium_console::router())
-        .fallback_service(api.router())
 }
 
 fn ingest_config(settings: &Settings) -> alluvium_ingest::Config {
