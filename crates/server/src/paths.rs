@@ -19,7 +19,11 @@ const OWN_PATHS: &str = "/-/";
 pub(crate) fn router(api: Router, domains: Domains, ready: Arc<AtomicBool>, stop: CancellationToken) -> Router {
     let own = own(ready, stop);
     Router::new().fallback(move |request: Request| {
-        let router = if is_own(&domains, &request) { own.clone() } else { api.clone() };
+        let router = if is_own(&domains, &request) {
+            own.clone()
+        } else {
+            api.clone()
+        };
         router.oneshot(request)
     })
 }
@@ -35,12 +39,18 @@ fn own(ready: Arc<AtomicBool>, stop: CancellationToken) -> Router {
     Router::new()
         .route("/-/healthz", get(|| std::future::ready("ok\n")))
         .route("/-/readyz", get(readyz))
-        .route("/-/console", get(|| std::future::ready(Redirect::permanent("/-/console/"))))
+        .route(
+            "/-/console",
+            get(|| std::future::ready(Redirect::permanent("/-/console/"))),
+        )
         .nest("/-/console/", alluvium_console::router())
 }
 
 fn is_own(domains: &Domains, request: &Request) -> bool {
-    let host = request.uri().host().or_else(|| request.headers().get(header::HOST)?.to_str().ok());
+    let host = request
+        .uri()
+        .host()
+        .or_else(|| request.headers().get(header::HOST)?.to_str().ok());
     let of_a_bucket = host.is_some_and(|host| matches!(domains.resolve(host), Addressing::Bucket(_)));
     request.uri().path().starts_with(OWN_PATHS) && !of_a_bucket
 }
@@ -54,7 +64,10 @@ mod tests {
         let api = Router::new().fallback(|| std::future::ready(StatusCode::IM_A_TEAPOT));
         let domains = Domains::new(["example.com".to_owned()], []);
         let router = router(api, domains, Arc::new(AtomicBool::new(ready)), CancellationToken::new());
-        let request = Request::get(path).header(header::HOST, host).body(Body::empty()).unwrap();
+        let request = Request::get(path)
+            .header(header::HOST, host)
+            .body(Body::empty())
+            .unwrap();
         router.oneshot(request).await.unwrap().status()
     }
 
@@ -76,7 +89,10 @@ mod tests {
 
     #[tokio::test]
     async fn is_not_ready_before_it_is() {
-        assert_eq!(status("localhost", "/-/readyz", false).await, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(
+            status("localhost", "/-/readyz", false).await,
+            StatusCode::SERVICE_UNAVAILABLE
+        );
         assert_eq!(status("localhost", "/-/healthz", false).await, StatusCode::OK);
     }
 }
