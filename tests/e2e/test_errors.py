@@ -27,7 +27,6 @@ LATER = "EntityTooSmall InvalidPart InvalidPartOrder NoSuchUpload RequestTimeToo
 NEVER = {
     "InvalidCRC64": "append is not offered, and no other request announces a CRC-64",
     "LiveChannelDisabled": "only a publisher meets a disabled channel, and is told over RTMP",
-    "NoSuchLifecycle": "lifecycle rules are not offered",
     "SecondLevelDomainForbidden": "path style is served",
 }
 
@@ -178,6 +177,7 @@ REFUSALS = {
         "Request specific response headers cannot be used for anonymous GET requests.",
         request("GET", bucket=PUBLIC, key="object", sub={"response-content-type": "text/html"}, **ANONYMOUS),
     ),
+    "no-lifecycle": Refusal("NoSuchLifecycle", 404, "No Row found in Lifecycle Table.", request("GET", sub={"lifecycle": ""})),
     # Pages of other origins.
     "no-cors": Refusal("NoSuchCORSConfiguration", 404, "The CORS Configuration does not exist.", request("GET", sub={"cors": ""})),
     "preflight": Refusal(
