@@ -121,47 +121,6 @@ def test_a_listing_is_paged_grouped_and_ordered(bucket):
     assert (first.size, first.type, first.etag) == (1, "Normal", hashlib.md5(b"x").hexdigest().upper())
 
 
-def test_the_second_way_to_list_is_paged_grouped_and_ordered(bucket):
-    keys = sorted([f"second/a {n}" for n in range(5)] + ["second/b/1", "second/c/1"])
-    for key in keys:
-        bucket.put_object(key, b"x")
-    assert [found.key for found in oss2.ObjectIteratorV2(bucket, prefix="second/", max_keys=2)] == keys
-    page = bucket.list_objects_v2(prefix="second/", delimiter="/", fetch_owner=True)
-    assert (page.prefix_list, [found.key for found in page.object_list]) == (["second/b/", "second/c/"], keys[:5])
-    assert (page.is_truncated, bool(page.object_list[0].owner.id)) == (False, True)
-    assert [found.key for found in bucket.list_objects_v2(prefix="second/", start_after=keys[2]).object_list] == keys[3:]
-
-
-@pytest.mark.parametrize("key", ["parts", "pa rts+鍵"])
-def test_parts_become_one_object(bucket, key):
-    sizes = (100 << 10, 200 << 10, 10)
-    parts = [os.urandom(size) for size in sizes]
-    upload = bucket.init_multipart_upload(key, headers={"Content-Type": "video/x-test", "x-oss-meta-colour": "blue"}).upload_id
-    sent = [bucket.upload_part(key, upload, number, part) for number, part in enumerate(parts, 1)]
-    assert upload in [found.upload_id for found in oss2.MultipartUploadIterator(bucket, prefix=key)]
-    listed = list(oss2.PartIterator(bucket, key, upload, max_parts=2))
-    assert [(part.part_number, part.size, part.etag) for part in listed] == [(n, size, one.etag) for n, (size, one) in enumerate(zip(sizes, sent), 1)]
-    assert not bucket.object_exists(key)
-    done = bucket.complete_multipart_upload(key, upload, [oss2.models.PartInfo(n, one.etag, size=sizes[n - 1], part_crc=one.crc) for n, one in enumerate(sent, 1)])
-    got = bucket.get_object(key)
-    assert got.read() == b"".join(parts)
-    # The library has joined the parts' sums by itself, and compares.
-    assert got.client_crc == got.server_crc == done.crc
-    assert (got.content_type, got.headers["x-oss-meta-colour"]) == ("video/x-test", "blue")
-    with pytest.raises(oss2.exceptions.NoSuchUpload):
-        bucket.list_parts(key, upload)
-
-
-def test_an_aborted_upload_leaves_nothing(bucket):
-    upload = bucket.init_multipart_upload("aborted").upload_id
-    bucket.upload_part("aborted", upload, 1, b"content")
-    assert bucket.abort_multipart_upload("aborted", upload).status == 204
-    with pytest.raises(oss2.exceptions.NoSuchUpload):
-        bucket.upload_part("aborted", upload, 2, b"content")
-    assert not bucket.object_exists("aborted")
-    assert list(oss2.MultipartUploadIterator(bucket, prefix="aborted")) == []
-
-
 def test_the_librarys_resumable_upload_and_download_work(bucket, tmp_path):
     source, target = tmp_path / "source", tmp_path / "target"
     source.write_bytes(os.urandom(1 << 20))
@@ -170,24 +129,6 @@ def test_the_librarys_resumable_upload_and_download_work(bucket, tmp_path):
     kept = {"store": oss2.ResumableDownloadStore(root=str(tmp_path))}
     oss2.resumable_download(bucket, "resumed", str(target), multiget_threshold=1, part_size=300 << 10, num_threads=2, **kept)
     assert target.read_bytes() == source.read_bytes()
-
-
-def test_a_copy_is_the_same_object(bucket):
-    bucket.put_object("from/a key+", b"content", headers={"Content-Type": "text/x-test", "x-oss-meta-a": "1"})
-    copied = bucket.copy_object(bucket.bucket_name, "from/a key+", "copied")
-    got = bucket.get_object("copied")
-    assert (got.read(), got.etag, got.content_type, got.headers["x-oss-meta-a"]) == (b"content", copied.etag, "text/x-test", "1")
-    bucket.update_object_meta("copied", {"x-oss-meta-b": "2"})
-    head = bucket.head_object("copied")
-    assert ("x-oss-meta-a" in head.headers, head.headers["x-oss-meta-b"], head.content_length) == (False, "2", 7)
-
-
-def test_many_objects_are_deleted_at_once(bucket):
-    keys = ["many/a b", "many/<&>", "many/鍵", "many/+%2F"]
-    for key in keys:
-        bucket.put_object(key, b"x")
-    assert bucket.batch_delete_objects([*keys, "many/missing"]).deleted_keys == [*keys, "many/missing"]
-    assert [found.key for found in oss2.ObjectIterator(bucket, prefix="many/")] == []
 
 
 def test_the_acl_of_an_object_is_put_and_told(bucket, server):
