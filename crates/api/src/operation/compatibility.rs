@@ -97,6 +97,16 @@ fn every_code_is_told_with_its_status_and_number() {
 
 #[test]
 fn every_header_and_parameter_of_the_service_is_told() {
+    for row in rows("Headers and parameters") {
+        assert!(
+            ["full", "partial", "ignored", "not offered"].contains(&row[2]),
+            "{row:?}"
+        );
+        assert!(
+            row[2] != "partial" || !row[3].is_empty(),
+            "{row:?} does not say what is missing"
+        );
+    }
     let told = quoted(DOCUMENT);
     let mut known = BTreeSet::new();
     for room in ["../api/src", "../oss/src"] {
