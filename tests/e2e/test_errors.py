@@ -53,9 +53,10 @@ def live(code, message, ec, status=400, method="PUT", key="channel", sub=None, *
     return Refusal(code, status, message, request(method, key=key, sub={"live": "", **(sub or {})}, **options.pop("request", {})), ec, **options)
 
 
-def vod(message, ec, start, end):
+def vod(message, ec, start, end, playlist="vod.m3u8", details=None):
     span = {name: value for name, value in (("startTime", start), ("endTime", end)) if value is not None}
-    return Refusal("InvalidArgument", 400, message, request("POST", key="channel/vod.m3u8", sub={"vod": "", **span}, headers={"content-length": "0"}), ec)
+    asked = request("POST", key=f"channel/{playlist}", sub={"vod": "", **span}, headers={"content-length": "0"})
+    return Refusal("InvalidArgument", 400, message, asked, ec, details)
 
 
 REFUSALS = {
@@ -251,6 +252,12 @@ REFUSALS = {
         request={"query": {"max-keys": "1001"}},
         details={"ArgumentName": "max-keys", "ArgumentValue": "1001"},
     ),
+    "vod-start": vod(
+        "startTime must be given as Unix time in seconds.", "0044-00000304", "now", "2", details={"ArgumentName": "startTime", "ArgumentValue": "now"}
+    ),
+    "vod-end": vod("endTime must be given as Unix time in seconds.", "0044-00000305", "1", None, details={"ArgumentName": "endTime", "ArgumentValue": ""}),
+    "vod-order": vod("The endTime must not be earlier than the startTime.", "0044-00000306", "2", "1"),
+    "vod-span": vod("The time span between startTime and endTime must not exceed one day.", "0044-00000307", "0", "86401"),
     "vod-nothing": vod("No ts file found in specified time span.", "0044-00000308", "1700000000", "1700000000"),
     "live-replaced": live(
         "ChannelStillLive",
