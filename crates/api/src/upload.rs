@@ -35,7 +35,7 @@ pub(crate) enum Kept {
 }
 
 impl Kept {
-    /// The bytes as the store takes them, and the file to be released when it has.
+    /// The bytes as the store takes them, and the file to be kept until it has answered.
     pub(crate) fn into_body(self) -> (Body, Option<UploadFile>) {
         match self {
             Kept::Memory(bytes) => (Body::Bytes(bytes), None),
@@ -44,8 +44,7 @@ impl Kept {
     }
 }
 
-/// A file of the upload folder. It is removed when this is dropped before anybody has taken it over: after a failure
-/// as well as when the client has gone away.
+/// A file of the upload folder, removed when this is dropped: once the store has answered, or the client has gone away.
 pub(crate) struct UploadFile {
     path: PathBuf,
 }
@@ -54,18 +53,10 @@ impl UploadFile {
     fn path(&self) -> &Path {
         &self.path
     }
-
-    /// The file belongs to somebody else now.
-    pub(crate) fn release(mut self) {
-        self.path = PathBuf::new();
-    }
 }
 
 impl Drop for UploadFile {
     fn drop(&mut self) {
-        if self.path.as_os_str().is_empty() {
-            return;
-        }
         let path = std::mem::take(&mut self.path);
         // Removing gigabytes takes a while on some file systems.
         match Handle::try_current() {

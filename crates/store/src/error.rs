@@ -4,8 +4,7 @@ use crate::Upload;
 
 /// Why a store did not do what it was asked; each variant says what the caller can do about it.
 ///
-/// Unless a variant says otherwise nothing has changed: the object is as it was, and a [`Body::File`](crate::Body::File)
-/// is still at its path.
+/// Unless a variant says otherwise nothing has changed: the object is as it was.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// There is no such object. Asking again changes nothing.

@@ -80,16 +80,8 @@ impl ObjectStore for MemoryStore {
     async fn put(&self, bucket: &BucketName, key: &ObjectKey, put: Put) -> Result<ObjectInfo, Error> {
         let bytes = read(&put.body).await?;
         put.stated().verify(bytes.len() as u64, crc64(&bytes))?;
-        let info = self.lock().insert(
-            bucket,
-            &put.condition,
-            Stored {
-                info: put.info(key),
-                bytes,
-            },
-        )?;
-        take_over(&put.body).await?;
-        Ok(info)
+        let info = put.info(key);
+        self.lock().insert(bucket, &put.condition, Stored { info, bytes })
     }
 
     async fn get(&self, bucket: &BucketName, key: &ObjectKey, range: Option<RangeRequest>) -> Result<Object, Error> {
@@ -165,18 +157,15 @@ impl ObjectStore for MemoryStore {
         let bytes = read(&part.body).await?;
         part.stated().verify(bytes.len() as u64, crc64(&bytes))?;
         let info = part.info(number);
-        {
-            let mut contents = self.lock();
-            let begun = contents
-                .uploads
-                .get_mut(upload)
-                .ok_or_else(|| Error::NoUpload(upload.clone()))?;
-            match begun.parts.binary_search_by_key(&number, |(part, _)| part.number) {
-                Ok(at) => begun.parts[at] = (info.clone(), bytes),
-                Err(at) => begun.parts.insert(at, (info.clone(), bytes)),
-            }
+        let mut contents = self.lock();
+        let begun = contents
+            .uploads
+            .get_mut(upload)
+            .ok_or_else(|| Error::NoUpload(upload.clone()))?;
+        match begun.parts.binary_search_by_key(&number, |(part, _)| part.number) {
+            Ok(at) => begun.parts[at] = (info.clone(), bytes),
+            Err(at) => begun.parts.insert(at, (info.clone(), bytes)),
         }
-        take_over(&part.body).await?;
         Ok(info)
     }
 
@@ -261,15 +250,5 @@ async fn read(body: &Body) -> Result<Bytes, Error> {
             read.map(Bytes::from)
                 .map_err(|error| Error::unavailable("read", path.display(), error))
         }
-    }
-}
-
-/// What happens to the file of a stored body.
-async fn take_over(body: &Body) -> Result<(), Error> {
-    match body {
-        Body::Bytes(_) => Ok(()),
-        Body::File(path) => tokio::fs::remove_file(path)
-            .await
-            .map_err(|error| Error::unavailable("remove", path.display(), error)),
     }
 }

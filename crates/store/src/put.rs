@@ -125,10 +125,11 @@ impl Stated {
 pub enum Body {
     /// Bytes in memory.
     Bytes(Bytes),
-    /// A file that is finished: nobody writes to it again. The store takes it over, without copying it where it can.
+    /// A file that is finished: nobody writes into it again, ever, since the store may share its bytes (a hard link) instead of
+    /// copying them.
     ///
-    /// When the put is `Ok` the path is gone; when it is `Err`, or the process died before the object was durable, the file is still there.
-    /// (After a power loss a path that was gone may be back, beside the stored object.)
+    /// The path stays the caller's, who removes it when he needs it no more: at any time once the put has been answered or its
+    /// future dropped. When the answer is `Ok` the object does not need the path.
     File(PathBuf),
 }
 

@@ -20,7 +20,9 @@ use crate::{
 /// - **Keys are opaque text.** `a` and `a/b` are two objects; so are `x//y` and `x/y`; `a/`, `a/../b`, `.` and `p#1` are ordinary keys.
 ///   Nothing is a folder. Keys are ordered by their bytes.
 /// - **Buckets need no making.** One exists as far as it has objects; who may have one is the catalog's business.
-/// - **Dropping a future** of a write leaves it to happen or not, whole or not at all; a file body may then be gone or still be there.
+/// - **Dropping a future** of a write leaves it to happen or not, whole or not at all. It may be asked again at once: of a put with
+///   [`Condition::Absent`](crate::Condition::Absent) the second is `Ok`, or [`Error::Exists`] because of the first.
+/// - **Files stay their caller's.** The file of a [`Body::File`](crate::Body::File) is neither changed nor removed, whatever becomes of the put.
 ///
 /// A store has no clock, knows no HTTP and never retries: retrying belongs to the caller who knows its deadline.
 #[async_trait]
@@ -124,7 +126,7 @@ pub trait ObjectStore: Send + Sync + 'static {
 /// What a store can do beyond the common promises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capabilities {
-    /// A [`Body::File`](crate::Body::File) on the store's own file system is taken over without being read.
+    /// A [`Body::File`](crate::Body::File) on the store's own file system is shared without being read.
     pub adopts_files: bool,
     /// Conditions are kept by the store itself, also against writers in other processes.
     pub conditional_put: bool,

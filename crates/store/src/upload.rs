@@ -54,7 +54,7 @@ pub struct NewUpload {
 /// One part of an upload, to be stored.
 #[derive(Clone, Debug)]
 pub struct Part {
-    /// Its bytes; a file is taken over as that of a [`Put`](crate::Put) is.
+    /// Its bytes; a file is treated as that of a [`Put`](crate::Put) is.
     pub body: Body,
     /// The bytes of `body`; another number is refused.
     pub length: u64,

@@ -54,11 +54,9 @@ pub(crate) async fn put_part(
     };
     let (store, to) = (Arc::clone(call.store), upload.clone());
     let put = async move {
-        let info = store.put_part(&to, number, part).await?;
-        if let Some(file) = file {
-            file.release();
-        }
-        Ok(info)
+        let stored = store.put_part(&to, number, part).await;
+        drop(file);
+        stored
     };
     // A client that goes away now does not take the file from under the store.
     let stored = tokio::spawn(put).await.map_err(|_| Error::internal())?;

@@ -56,11 +56,9 @@ async fn commit(
     };
     let (store, to, name) = (Arc::clone(call.store), bucket.clone(), key.clone());
     let change = async move {
-        let info = store.put(&to, &name, put).await?;
-        if let Some(file) = file {
-            file.release();
-        }
-        Ok(info)
+        let stored = store.put(&to, &name, put).await;
+        drop(file);
+        stored
     };
     change::run(call, bucket, key, effect, change).await
 }

@@ -219,7 +219,7 @@ async fn a_body_is_the_same_in_memory_and_in_a_file() {
             );
         }
     }
-    assert_eq!(world.uploads(), 0);
+    world.no_uploads().await;
 }
 
 #[tokio::test]

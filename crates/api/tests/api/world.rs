@@ -161,7 +161,7 @@ impl World {
         std::fs::read_dir(self.uploads.path().join("uploads")).map_or(0, |entries| entries.count())
     }
 
-    /// Waits until the upload folder is empty; files of failed uploads are removed in the background.
+    /// Waits until the upload folder is empty; files are removed in the background.
     pub(crate) async fn no_uploads(&self) {
         until("the upload folder is empty", async || self.uploads() == 0).await;
     }

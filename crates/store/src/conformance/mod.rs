@@ -50,7 +50,8 @@ macro_rules! object_store_conformance {
             keeps_every_fact_of_an_object
             keeps_empty_objects
             keeps_large_objects_from_bytes_and_from_files
-            takes_a_file_over_on_success_and_leaves_it_on_failure
+            leaves_a_file_to_its_caller
+            answers_a_put_again_whose_future_was_dropped
             refuses_a_body_that_is_not_what_it_is_said_to_be
             lets_one_of_many_creators_win
             replaces_only_the_expected_object
@@ -96,7 +97,7 @@ macro_rules! object_store_conformance {
 pub struct Subject {
     /// The store.
     pub store: Arc<dyn ObjectStore>,
-    /// A folder for files that the store is to take over; several subjects may share it.
+    /// A folder for the files of puts; several subjects may share it.
     pub scratch: PathBuf,
 }
 

@@ -31,7 +31,7 @@ pub async fn joins_parts_into_an_object(subject: &Subject) {
             let stored = subject.store.put_part(&upload, number, part(bytes, body)).await;
             let expected = info(number, bytes);
             assert_eq!(stored, Ok(expected.clone()));
-            assert_eq!(path.exists(), number % 2 == 1, "a file is taken over");
+            std::fs::remove_file(path).expect("a file stays its caller's");
             chosen.insert(0, (number, expected.etag));
         }
         assert_eq!(subject.bytes("k").await, None);

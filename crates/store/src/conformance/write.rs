@@ -61,7 +61,7 @@ pub async fn keeps_empty_objects(subject: &Subject) {
             },
         )
         .await;
-    assert!(!file.exists());
+    std::fs::remove_file(file).expect("it is still there");
     for name in ["bytes", "file"] {
         assert_eq!(subject.bytes(name).await.as_deref(), Some(&b""[..]), "{name}");
         assert_eq!(
@@ -101,8 +101,8 @@ pub async fn keeps_large_objects_from_bytes_and_from_files(subject: &Subject) {
     }
 }
 
-/// `Ok`: the path is gone. `Err`: the file is there, with its bytes, and can be put again.
-pub async fn takes_a_file_over_on_success_and_leaves_it_on_failure(subject: &Subject) {
+/// After `Ok` and after `Err` the file is there with its bytes, and can be put again; after `Ok` it can be removed too.
+pub async fn leaves_a_file_to_its_caller(subject: &Subject) {
     for length in [100, 200_000] {
         let (old, new) = (pattern(1, length), pattern(2, length));
         let name = format!("file of {length}");
@@ -137,9 +137,34 @@ pub async fn takes_a_file_over_on_success_and_leaves_it_on_failure(subject: &Sub
                 "{name}: the object is as it was"
             );
         }
-        subject.put(&name, from_file).await;
-        assert!(!file.exists(), "{name}: the file is taken over");
-        assert_eq!(subject.bytes(&name).await, Some(new), "{name}");
+        let again = format!("{name}, again");
+        for name in [&name, &again] {
+            subject.put(name, from_file.clone()).await;
+            assert_eq!(
+                std::fs::read(&file).ok().as_deref(),
+                Some(&*new),
+                "{name}: it is still there"
+            );
+        }
+        subject
+            .store
+            .delete(&bucket(), &key(&again))
+            .await
+            .expect("it can be deleted");
+        assert_eq!(
+            std::fs::read(&file).ok().as_deref(),
+            Some(&*new),
+            "the file is not the object"
+        );
+        subject.put(&again, from_file).await;
+        std::fs::remove_file(&file).expect("it is still there");
+        for name in [&name, &again] {
+            assert_eq!(
+                subject.bytes(name).await.as_ref(),
+                Some(&new),
+                "{name}: the object is not the file"
+            );
+        }
     }
     let missing = Put {
         body: Body::File(subject.scratch.join("no such file")),
@@ -152,6 +177,56 @@ pub async fn takes_a_file_over_on_success_and_leaves_it_on_failure(subject: &Sub
         .expect_err("there is no such file");
     assert!(matches!(error, Error::Unavailable { .. }), "{error}");
     assert_eq!(subject.bytes("missing").await, None);
+}
+
+/// A put whose future was dropped on its way can be asked again at once: it is `Ok`, or the first one has happened; either way
+/// the object is there with its bytes, and the file is the caller's.
+pub async fn answers_a_put_again_whose_future_was_dropped(subject: &Subject) {
+    for length in [100, 200_000] {
+        let bytes = pattern(5, length);
+        let file = subject.file(&bytes);
+        for (kind, body) in [
+            ("bytes", Body::Bytes(bytes.clone())),
+            ("file", Body::File(file.clone())),
+        ] {
+            for polls in 0..4 {
+                let name = format!("{length} of {kind}, {polls}");
+                let put = Put {
+                    body: body.clone(),
+                    ..put(bytes.clone()).when(Condition::Absent)
+                };
+                drop_after(polls, subject.store.put(&bucket(), &key(&name), put.clone())).await;
+                match subject.store.put(&bucket(), &key(&name), put).await {
+                    Ok(_) | Err(Error::Exists { .. }) => {}
+                    Err(error) => panic!("{name}: {error}"),
+                }
+                let info = subject.store.head(&bucket(), &key(&name)).await.expect("it was put");
+                assert_eq!((info.length, info.crc64), (length as u64, crc64(&bytes)), "{name}");
+                assert_eq!(subject.bytes(&name).await.as_ref(), Some(&bytes), "{name}");
+            }
+        }
+        std::fs::remove_file(&file).expect("it is still there");
+        let last = format!("{length} of file, 3");
+        assert_eq!(subject.bytes(&last).await, Some(bytes), "{last}");
+    }
+}
+
+/// Polls a future at most so often, each time when it has asked for it, then drops it.
+async fn drop_after<T>(polls: usize, future: impl Future<Output = T>) {
+    let mut future = std::pin::pin!(future);
+    let mut left = polls;
+    std::future::poll_fn(|context| {
+        if left == 0 || future.as_mut().poll(context).is_ready() {
+            return std::task::Poll::Ready(());
+        }
+        left -= 1;
+        if left == 0 {
+            std::task::Poll::Ready(())
+        } else {
+            std::task::Poll::Pending
+        }
+    })
+    .await;
 }
 
 /// A wrong length or CRC-64 is told, with both values, and nothing is stored.

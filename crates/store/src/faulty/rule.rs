@@ -67,7 +67,7 @@ impl Keys {
 pub enum Fault {
     /// Nothing happens; this is the answer.
     Fail(Error),
-    /// It happens, and this is the answer. The file of a put or a part stays at its path, as after every error.
+    /// It happens, and this is the answer.
     FailAfter(Error),
     /// It waits at the gate, then happens.
     Hold(Gate),

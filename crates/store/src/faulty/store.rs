@@ -111,32 +111,17 @@ impl ObjectStore for FaultyStore {
         let fault = self.meet(Operation::Put, key.as_str()).await?;
         let told = tell(fault.as_ref(), put.info(key));
         let outcome = match &fault {
-            Some(Fault::Lose) => discard(&put.body).await.map(|()| told),
+            Some(Fault::Lose) => Ok(told),
             Some(Fault::Truncate(length)) => {
                 let bytes = read(&put.body).await?;
                 let kept = bytes.slice(..bytes.len().min(usize::try_from(*length).unwrap_or(usize::MAX)));
-                let body = put.body.clone();
                 let short = Put {
                     length: kept.len() as u64,
                     crc64: crc64(&kept),
                     body: Body::Bytes(kept),
                     ..put
                 };
-                self.inner.put(bucket, key, short).await?;
-                discard(&body).await.map(|()| told)
-            }
-            Some(Fault::FailAfter(_)) => {
-                let bytes = read(&put.body).await?;
-                self.inner
-                    .put(
-                        bucket,
-                        key,
-                        Put {
-                            body: Body::Bytes(bytes),
-                            ..put
-                        },
-                    )
-                    .await
+                self.inner.put(bucket, key, short).await.map(|_| told)
             }
             _ => self
                 .inner
@@ -235,11 +220,7 @@ impl ObjectStore for FaultyStore {
     async fn put_part(&self, upload: &Upload, number: u32, part: Part) -> Result<PartInfo, Error> {
         let fault = self.meet(Operation::PutPart, upload.key.as_str()).await?;
         let outcome = match &fault {
-            Some(Fault::Lose) => discard(&part.body).await.map(|()| part.info(number)),
-            Some(Fault::FailAfter(_)) => {
-                let body = Body::Bytes(read(&part.body).await?);
-                self.inner.put_part(upload, number, Part { body, ..part }).await
-            }
+            Some(Fault::Lose) => Ok(part.info(number)),
             Some(Fault::Lie) => self.inner.put_part(upload, number, part).await.map(|info| PartInfo {
                 crc64: info.crc64 ^ 1,
                 ..info
@@ -300,16 +281,6 @@ async fn read(body: &Body) -> Result<Bytes, Error> {
                 .map(Bytes::from)
                 .map_err(|error| Error::unavailable("read", path.display(), error))
         }
-    }
-}
-
-/// Takes the body over, as a put does that is said to have gone well.
-async fn discard(body: &Body) -> Result<(), Error> {
-    match body {
-        Body::Bytes(_) => Ok(()),
-        Body::File(path) => tokio::fs::remove_file(path)
-            .await
-            .map_err(|error| Error::unavailable("remove", path.display(), error)),
     }
 }
 

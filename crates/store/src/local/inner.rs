@@ -69,9 +69,7 @@ impl Inner {
             info: info.into(),
             content,
             condition: put.condition,
-        })?;
-        release(&put.body);
-        Ok(())
+        })
     }
 
     /// Makes a body durable as a blob, or finds that it fits into the index.
@@ -280,15 +278,6 @@ fn same_length(bucket: &BucketName, info: &ObjectInfo, found: u64) -> Result<(),
 
 fn length(path: &Path) -> Result<u64, Error> {
     Ok(fs::metadata(path).map_err(failed("read", path))?.len())
-}
-
-/// Gives a stored file's own name up; the blob is another name of it, or a copy.
-pub(super) fn release(body: &Body) {
-    if let Body::File(path) = body
-        && let Err(error) = fs::remove_file(path)
-    {
-        tracing::warn!(path = %path.display(), %error, "a stored file's first name stays");
-    }
 }
 
 fn writer_gone() -> Error {

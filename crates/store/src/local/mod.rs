@@ -12,20 +12,19 @@
 //!  threads of the callers, many at once            the writer, alone, for all puts that wait for it
 //!  ------------------------------------            ------------------------------------------------
 //!  1 reserve a name                       nothing
-//!  2 link the caller's file under it,     a blob without a row, and the caller's file: swept at the next open
+//!  2 link the caller's file under it,     a blob without a row: swept at the next open
 //!    or write the bytes to it
 //!  3 fdatasync the blob                   the same
 //!                                                  4 fsync the blobs' folder    once for all: the same
 //!                                                  5 begin; check conditions; write rows
 //!                                                  6 commit (fsync of the WAL)  once for all: the object is there
-//!  7 unlink the caller's file             the object, and perhaps the caller's file
-//!  8 answer Ok
+//!  7 answer Ok
 //! ```
 //!
 //! The name is linked before the data is synced so that both ride in one transaction of the file system's journal. The caller's file is
-//! linked rather than renamed because a rename would lose it if the process died before line 6.
+//! linked rather than renamed so that it is still there, wherever the process dies, until the caller needs it no more.
 //!
-//! An object whose bytes fit the inline limit takes lines 5, 6 and 8 only.
+//! An object whose bytes fit the inline limit takes lines 5 to 7 only.
 //!
 //! A part of an upload is a blob with a row of its own. Completing an upload copies its parts into one new blob (lines 1 to 3) and writes
 //! the object's row and removes those of the upload in one transaction, so a crash leaves the upload as it was, or the object.

@@ -7,7 +7,7 @@ use alluvium_oss::BucketName;
 
 use super::{
     failed,
-    inner::{Inner, release},
+    inner::Inner,
     uploads::{self, StoredPart},
     writer::{Change, Content},
 };
@@ -26,7 +26,6 @@ impl Inner {
             info: info.clone(),
             content,
         })?;
-        release(&part.body);
         Ok(info)
     }
 

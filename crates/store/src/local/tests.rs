@@ -211,7 +211,6 @@ async fn a_process_killed_before_the_commit_leaves_the_callers_file() {
     let store = open(&folder);
     assert!(!linked.exists() && body.exists());
     store.put(&bucket(), &key("k"), put).await.unwrap();
-    assert!(!body.exists());
     assert_eq!(bytes(&store, "k").await, Ok(large(1)));
 }
 
@@ -324,17 +323,15 @@ async fn adopts_a_file_on_its_own_file_system_and_copies_what_a_link_points_to()
     };
     std::os::unix::fs::symlink(&target, &link).unwrap();
     store.put(&bucket(), &key("copied"), file.clone()).await.unwrap();
-    assert!(!link.exists() && target.exists());
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
     assert!(fs::symlink_metadata(&blobs(&store)[1]).unwrap().is_file());
     assert_eq!(bytes(&store, "copied").await, Ok(large(2)));
 
-    std::os::unix::fs::symlink(&target, &link).unwrap();
     let error = store
         .put(&bucket(), &key("copied"), Put { crc64: 1, ..file })
         .await
         .unwrap_err();
     assert!(matches!(error, Error::Mismatch { fact: "CRC-64", .. }), "{error}");
-    assert!(link.exists());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -359,7 +356,6 @@ async fn copies_and_verifies_files_once_write_back_has_failed() {
     let inode = fs::metadata(&body).unwrap().ino();
     store.put(&bucket(), &key("k"), file).await.unwrap();
     assert_ne!(fs::metadata(&blobs(&store)[0]).unwrap().ino(), inode);
-    assert!(!body.exists());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
