@@ -9,6 +9,9 @@ pub(crate) const PACKET: usize = 188;
 /// What is left of a TS packet after its header of four bytes.
 pub(crate) const PAYLOAD: usize = PACKET - 4;
 
+/// The longest PES packet that can tell its length: 16 bits of it, and what comes before them.
+pub(crate) const PES_COUNTED_MAX: usize = 6 + 0xFFFF;
+
 /// The continuity counter of one PID: rises by one, modulo 16, with each packet that has a payload.
 #[derive(Debug, Default)]
 pub(crate) struct Continuity {
@@ -66,7 +69,8 @@ impl Indicators {
 
 /// One packetised elementary stream packet of known length on its way into TS packets.
 ///
-/// Pieces are gathered in the order written; the last TS packet is filled up in its adaptation field.
+/// Pieces are gathered in the order written; the last TS packet is filled up in its adaptation field. One that is too
+/// long to tell its length never fits exactly: so its end is known by itself, where nothing may follow.
 #[derive(Debug)]
 pub(crate) struct Packetizer<'a> {
     out: &'a mut BytesMut,
@@ -87,7 +91,10 @@ impl<'a> Packetizer<'a> {
         first: Indicators,
         length: usize,
     ) -> Self {
-        out.reserve((length + first.length()).div_ceil(PAYLOAD) * PACKET);
+        let adaptation = first.length();
+        let is_exact = (length + adaptation).is_multiple_of(PAYLOAD);
+        let adaptation = adaptation + usize::from(is_exact && length > PES_COUNTED_MAX);
+        out.reserve((length + adaptation).div_ceil(PAYLOAD) * PACKET);
         let mut packetizer = Self {
             out,
             pid,
@@ -95,7 +102,7 @@ impl<'a> Packetizer<'a> {
             remaining: length,
             room: 0,
         };
-        packetizer.open(0x4000, first);
+        packetizer.open(0x4000, first, adaptation);
         packetizer
     }
 
@@ -103,7 +110,7 @@ impl<'a> Packetizer<'a> {
     pub(crate) fn write(&mut self, mut piece: &[u8]) {
         while !piece.is_empty() {
             if self.room == 0 {
-                self.open(0, Indicators::default());
+                self.open(0, Indicators::default(), 0);
             }
             let (now, later) = piece.split_at(piece.len().min(self.room));
             self.out.put_slice(now);
@@ -113,8 +120,9 @@ impl<'a> Packetizer<'a> {
         }
     }
 
-    fn open(&mut self, unit_start: u32, indicators: Indicators) {
-        let adaptation = indicators.length().max(PAYLOAD.saturating_sub(self.remaining));
+    /// Begins a TS packet with an adaptation field of at least `adaptation` bytes.
+    fn open(&mut self, unit_start: u32, indicators: Indicators, adaptation: usize) {
+        let adaptation = adaptation.max(PAYLOAD.saturating_sub(self.remaining));
         self.room = PAYLOAD - adaptation;
         let control = if adaptation > 0 { 0x30 } else { 0x10 };
         let counter = u32::from(self.continuity.advance());
@@ -185,6 +193,26 @@ mod tests {
             check(length, Indicators::default());
             check(length, pcr);
             check(length, access);
+        }
+    }
+
+    #[test]
+    fn what_is_too_long_to_tell_its_length_ends_in_stuffing() {
+        for length in PES_COUNTED_MAX - 400..PES_COUNTED_MAX + 400 {
+            for first in [
+                Indicators::default(),
+                Indicators {
+                    random_access: true,
+                    pcr: None,
+                },
+            ] {
+                let out = check(length, first);
+                let mut stuffed = out.chunks(PACKET).skip(1).map(|packet| packet[3] & 0x20 != 0);
+                let ends_in_stuffing = stuffed.next_back() == Some(true);
+                assert!(stuffed.all(|is_stuffed| !is_stuffed));
+                let fits = (length + first.length()).is_multiple_of(PAYLOAD);
+                assert_eq!(ends_in_stuffing, !fits || length > PES_COUNTED_MAX, "{length}");
+            }
         }
     }
 
