@@ -3,11 +3,15 @@
 //! ```text
 //!   AccessUnit ──> Segmenter ──> TsMuxer ──> batches of TS packets ──> (store)
 //!                      └─ cut ──> Segment ──> Entry ──> LiveWindow, MediaPlaylist ──> text
+//!
+//!   bytes of a segment that was cut off ──> Salvage ──> Salvaged: how many of them are whole units
 //! ```
 //!
 //! Tell a [`Segmenter`] the tracks, push every access unit in the order of arrival, and take its bytes as often as
 //! you like. Whenever a push returns [`Closed`], a segment is complete: its last bytes are in the answer, with its
 //! duration, length and CRC-64. When it is stored, make an [`Entry`] of it and push that to the [`LiveWindow`].
+//!
+//! What a killed process or a power cut has left of a segment, [`Salvage`] reads back, and says how much can be kept.
 //!
 //! The crate never reads a clock, a file or a socket; it never copies a picture anywhere but into its TS packets, and
 //! it never decides what may be listed: who pushes an [`Entry`] vouches for the stored segment.
@@ -63,11 +67,13 @@
 //! ```
 
 mod playlist;
+mod salvage;
 mod segment;
 mod segmenter;
 pub mod ts;
 
 pub use playlist::{Entry, LiveWindow, MediaPlaylist, References};
+pub use salvage::{Salvage, Salvaged};
 pub use segment::{Beginning, Closed, Segment};
 pub use segmenter::{Dropped, Segmenter, SegmenterConfig};
 pub use ts::TsMuxer;

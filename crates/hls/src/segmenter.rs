@@ -338,10 +338,10 @@ impl CutRule {
 }
 
 fn picture_duration(frame_rate: Option<f64>) -> i64 {
-    let ticks = frame_rate
+    frame_rate
         .filter(|rate| *rate > 0.0)
-        .map_or(PICTURE_DURATION_DEFAULT, |rate| 90_000.0 / rate);
-    (ticks.round() as i64).min(PICTURE_DURATION_MAX)
+        .map_or(PICTURE_DURATION_DEFAULT, |rate| (90_000.0 / rate).round() as i64)
+        .min(PICTURE_DURATION_MAX)
 }
 
 /// RTMP counts whole milliseconds, so two keyframes FragDuration apart may seem up to 1 ms nearer, 90 kHz.
@@ -351,16 +351,16 @@ const ROUNDING: i64 = 90;
 const FORCED_TICKS_MIN: i64 = 60 * 90_000;
 
 /// The longest an open segment becomes, 90 kHz: 120 s, whatever FragDuration is.
-const OPEN_TICKS_MAX: i64 = 120 * 90_000;
+pub(crate) const OPEN_TICKS_MAX: i64 = 120 * 90_000;
 
 /// A segment that has reached this, bytes, ends before the next unit.
 const OPEN_BYTES_MAX: u64 = 512 * 1024 * 1024;
 
 /// What a lone picture is taken to last when nothing tells, ticks: 30 pictures a second.
-const PICTURE_DURATION_DEFAULT: f64 = 3_000.0;
+pub(crate) const PICTURE_DURATION_DEFAULT: i64 = 3_000;
 
 /// A picture after a pause says nothing of how long it lasts itself, 90 kHz: 1 s.
-const PICTURE_DURATION_MAX: i64 = 90_000;
+pub(crate) const PICTURE_DURATION_MAX: i64 = 90_000;
 
 #[cfg(test)]
 mod tests;

@@ -16,3 +16,4 @@ mod tables;
 
 pub use muxer::TsMuxer;
 pub(crate) use muxer::ticks;
+pub(crate) use packet::{PACKET, PAYLOAD};
