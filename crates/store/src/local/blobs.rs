@@ -1,13 +1,13 @@
 use std::{
     collections::BTreeSet,
     fmt,
-    fs::{self, File},
-    io::{self, Read, Write},
+    fs::File,
+    io::{self, Read},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::{failed, sync_folder};
+use super::{disk::Disk, failed};
 use crate::{Crc64, Error};
 
 /// The name of a blob. Names rise and are never used twice, so that no row can ever come to mean another object's bytes.
@@ -30,6 +30,7 @@ impl fmt::Display for BlobId {
 /// The files that hold objects' bytes.
 #[derive(Debug)]
 pub(super) struct Blobs {
+    pub(super) disk: Arc<dyn Disk>,
     folder: PathBuf,
     /// Held while a name is reserved, which once every [`BLOBS_PER_FOLDER`] names makes a folder.
     names: Mutex<Names>,
@@ -47,8 +48,9 @@ struct Names {
 
 impl Blobs {
     /// Takes over the folder of blobs, which exists; `next` is greater than every name used so far.
-    pub(super) fn new(folder: PathBuf, next: BlobId) -> Self {
+    pub(super) fn new(disk: Arc<dyn Disk>, folder: PathBuf, next: BlobId) -> Self {
         Self {
+            disk,
             folder,
             names: Mutex::new(Names {
                 next,
@@ -64,8 +66,8 @@ impl Blobs {
         let id = names.next;
         if names.folder != Some(id.folder()) {
             let folder = folder_path(&self.folder, id.folder());
-            fs::create_dir_all(&folder).map_err(failed("create", &folder))?;
-            sync_folder(&self.folder)?;
+            self.disk.create_folder(&folder).map_err(failed("create", &folder))?;
+            self.sync_folder(&self.folder)?;
             names.folder = Some(id.folder());
         }
         names.next = BlobId(id.0 + 1);
@@ -104,19 +106,24 @@ impl Blobs {
     /// Removes a blob; one that is absent is removed already.
     pub(super) fn remove(&self, id: BlobId) -> Result<(), Error> {
         let path = self.path(id);
-        match fs::remove_file(&path) {
+        match self.disk.remove(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove", &path)(error)),
             _ => Ok(()),
         }
     }
 
+    /// Makes the entries of a folder of blobs durable.
+    pub(super) fn sync_folder(&self, folder: &Path) -> Result<(), Error> {
+        self.disk.sync_folder(folder).map_err(failed("sync", folder))
+    }
+
     /// The blobs named `from` or later that exist, in no order. Other files are left alone.
-    pub(super) fn existing(folder: &Path, from: BlobId) -> Result<Vec<BlobId>, Error> {
+    pub(super) fn existing(disk: &dyn Disk, folder: &Path, from: BlobId) -> Result<Vec<BlobId>, Error> {
         let mut found = Vec::new();
-        for (number, path) in entries(folder)? {
+        for (number, path) in entries(disk, folder)? {
             if number >= from.folder() {
                 found.extend(
-                    entries(&path)?
+                    entries(disk, &path)?
                         .into_iter()
                         .map(|(id, _)| BlobId(id))
                         .filter(|id| *id >= from),
@@ -153,28 +160,28 @@ enum Fate {
 impl Staged {
     /// Writes the blob's bytes and makes them durable.
     pub(super) fn write(&self, bytes: &[u8]) -> Result<(), Error> {
-        let path = self.path();
-        let mut file = File::create_new(&path).map_err(failed("create", &path))?;
-        file.write_all(bytes)
-            .and_then(|()| file.sync_data())
+        let (disk, path) = (&self.blobs.disk, self.path());
+        let mut file = disk.create(&path).map_err(failed("create", &path))?;
+        disk.write(&mut file, bytes)
+            .and_then(|()| disk.sync(&file))
             .map_err(failed("write", &path))
     }
 
     /// Copies the blob's bytes from what is left of `source`, makes them durable and returns their length and CRC-64.
     pub(super) fn copy(&self, source: &mut File, source_path: &Path) -> Result<(u64, u64), Error> {
-        let mut copied = Copied::begin(self.path())?;
+        let mut copied = self.begin()?;
         copied.append(source, source_path)?;
         copied.finish()
     }
 
     /// Begins to write the blob's bytes piece by piece.
-    pub(super) fn begin(&self) -> Result<Copied, Error> {
-        Copied::begin(self.path())
+    pub(super) fn begin(&self) -> Result<Copied<'_>, Error> {
+        Copied::begin(&*self.blobs.disk, self.path())
     }
 
     /// Gives an existing file the blob's name too, beside its own. What is in it is not made durable.
     pub(super) fn link(&self, existing: &Path) -> io::Result<()> {
-        fs::hard_link(existing, self.path())
+        self.blobs.disk.link(existing, &self.path())
     }
 
     /// Takes the name back, so that the blob can be written anew.
@@ -216,7 +223,8 @@ impl Drop for Staged {
 }
 
 /// A blob that is being written out of other files.
-pub(super) struct Copied {
+pub(super) struct Copied<'a> {
+    disk: &'a dyn Disk,
     path: PathBuf,
     file: File,
     buffer: Vec<u8>,
@@ -224,10 +232,11 @@ pub(super) struct Copied {
     crc: Crc64,
 }
 
-impl Copied {
-    fn begin(path: PathBuf) -> Result<Self, Error> {
-        let file = File::create_new(&path).map_err(failed("create", &path))?;
+impl<'a> Copied<'a> {
+    fn begin(disk: &'a dyn Disk, path: PathBuf) -> Result<Self, Error> {
+        let file = disk.create(&path).map_err(failed("create", &path))?;
         Ok(Self {
+            disk,
             path,
             file,
             buffer: vec![0; COPY_BYTES],
@@ -246,7 +255,8 @@ impl Copied {
                 Err(error) => return Err(failed("read", source_path)(error)),
             };
             let piece = &self.buffer[..count];
-            self.file.write_all(piece).map_err(failed("write", &self.path))?;
+            let written = self.disk.write(&mut self.file, piece);
+            written.map_err(failed("write", &self.path))?;
             self.length += count as u64;
             self.crc.update(piece);
         }
@@ -254,7 +264,7 @@ impl Copied {
 
     /// Makes the bytes durable and returns their length and CRC-64.
     pub(super) fn finish(self) -> Result<(u64, u64), Error> {
-        self.file.sync_data().map_err(failed("write", &self.path))?;
+        self.disk.sync(&self.file).map_err(failed("write", &self.path))?;
         Ok((self.length, self.crc.finish()))
     }
 }
@@ -264,10 +274,9 @@ fn folder_path(blobs: &Path, number: u64) -> PathBuf {
 }
 
 /// The entries of a folder whose names are hexadecimal numbers.
-fn entries(folder: &Path) -> Result<Vec<(u64, PathBuf)>, Error> {
+fn entries(disk: &dyn Disk, folder: &Path) -> Result<Vec<(u64, PathBuf)>, Error> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(folder).map_err(failed("read", folder))? {
-        let path = entry.map_err(failed("read", folder))?.path();
+    for path in disk.list(folder).map_err(failed("read", folder))? {
         match path
             .file_name()
             .and_then(|name| name.to_str())
@@ -288,11 +297,14 @@ const COPY_BYTES: usize = 256 * 1024;
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
+    use crate::local::disk::RealDisk;
 
     fn blobs(next: u64) -> (tempfile::TempDir, Arc<Blobs>) {
         let folder = tempfile::tempdir().unwrap();
-        let blobs = Arc::new(Blobs::new(folder.path().to_owned(), BlobId(next)));
+        let blobs = Arc::new(Blobs::new(Arc::new(RealDisk), folder.path().to_owned(), BlobId(next)));
         (folder, blobs)
     }
 
@@ -312,7 +324,10 @@ mod tests {
         assert_eq!(blobs.settled(), last.id(), "an earlier one is still in flight");
         drop(last);
         assert_eq!(blobs.settled(), BlobId(BLOBS_PER_FOLDER + 1));
-        assert_eq!(Blobs::existing(folder.path(), BlobId(0)).unwrap(), [first_id]);
+        assert_eq!(
+            Blobs::existing(&RealDisk, folder.path(), BlobId(0)).unwrap(),
+            [first_id]
+        );
     }
 
     #[test]
@@ -334,6 +349,9 @@ mod tests {
         staged.write(b"bytes").unwrap();
         fs::write(folder.path().join("lost+found"), b"").unwrap();
         fs::write(staged.path().with_file_name("notes.txt"), b"").unwrap();
-        assert_eq!(Blobs::existing(folder.path(), BlobId(0)).unwrap(), [staged.id()]);
+        assert_eq!(
+            Blobs::existing(&RealDisk, folder.path(), BlobId(0)).unwrap(),
+            [staged.id()]
+        );
     }
 }

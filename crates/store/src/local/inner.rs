@@ -61,13 +61,12 @@ impl Inner {
         outcome.blocking_recv().map_err(|_| writer_gone())?
     }
 
-    /// A put that has to read or write a file.
-    pub(super) fn put(&self, bucket: BucketName, info: ObjectInfo, put: Put) -> Result<(), Error> {
-        let content = self.stage(&put.body, put.stated())?;
-        self.change_blocking(Change::Put {
+    /// Makes a put's body durable; what is left to do is to write its row.
+    pub(super) fn stage_put(&self, bucket: BucketName, info: ObjectInfo, put: Put) -> Result<Change, Error> {
+        Ok(Change::Put {
             bucket,
             info: info.into(),
-            content,
+            content: self.stage(&put.body, put.stated())?,
             condition: put.condition,
         })
     }
@@ -123,7 +122,7 @@ impl Inner {
         if self.distrust_files.load(Ordering::Relaxed) || is_link() || staged.link(path).is_err() {
             return Ok(false);
         }
-        match File::open(path).and_then(|file| file.sync_data()) {
+        match File::open(path).and_then(|file| self.blobs.disk.sync(&file)) {
             Ok(()) => Ok(true),
             Err(error) => {
                 tracing::error!(path = %path.display(), %error, "a file could not be made durable; from now on files are copied");
@@ -134,12 +133,13 @@ impl Inner {
         }
     }
 
-    pub(super) fn copy(
+    /// As [`stage_put`](Self::stage_put), with the bytes of another object; tells what the copy will be.
+    pub(super) fn stage_copy(
         &self,
         from: (BucketName, ObjectKey),
         to: (BucketName, ObjectKey),
         copy: Copy,
-    ) -> Result<ObjectInfo, Error> {
+    ) -> Result<(Change, ObjectInfo), Error> {
         let (source, content) = self.open(&from.0, &from.1)?;
         let expected = (source.length, source.crc64);
         let info = copy.info(&from.0, source, &to.1)?;
@@ -159,13 +159,13 @@ impl Inner {
                 Content::Blob(staged)
             }
         };
-        self.change_blocking(Change::Put {
+        let change = Change::Put {
             bucket: to.0,
             info: info.clone().into(),
             content,
             condition: copy.condition,
-        })?;
-        Ok(info)
+        };
+        Ok((change, info))
     }
 
     pub(super) fn head(&self, bucket: &BucketName, key: &ObjectKey) -> Result<ObjectInfo, Error> {

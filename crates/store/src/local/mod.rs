@@ -38,9 +38,11 @@
 
 mod blobs;
 mod body;
+mod disk;
 mod index;
 mod inner;
 mod multipart;
+mod opened;
 mod readers;
 mod store;
 mod sweeper;
@@ -51,16 +53,9 @@ mod writer;
 
 pub use store::{LocalStore, LocalStoreConfig};
 
-use std::{fs::File, io, path::Path};
+use std::{io, path::Path};
 
 use crate::Error;
-
-/// Makes a folder's entries durable.
-fn sync_folder(folder: &Path) -> Result<(), Error> {
-    File::open(folder)
-        .and_then(|opened| opened.sync_all())
-        .map_err(failed("sync", folder))
-}
 
 /// What to say of a failed call to the file system.
 fn failed(doing: &'static str, place: &Path) -> impl FnOnce(io::Error) -> Error {

@@ -18,15 +18,15 @@ use crate::{
 
 /// Uploads, on threads that may block.
 impl Inner {
-    pub(super) fn put_part(&self, upload: Upload, number: u32, part: Part) -> Result<PartInfo, Error> {
+    pub(super) fn stage_part(&self, upload: Upload, number: u32, part: Part) -> Result<(Change, PartInfo), Error> {
         let content = self.stage_blob(&part.body, part.stated())?;
         let info = part.info(number);
-        self.change_blocking(Change::PutPart {
+        let change = Change::PutPart {
             upload,
             info: info.clone(),
             content,
-        })?;
-        Ok(info)
+        };
+        Ok((change, info))
     }
 
     pub(super) fn list_parts(&self, upload: &Upload, after: u32, limit: usize) -> Result<PartPage, Error> {
@@ -45,7 +45,11 @@ impl Inner {
         self.readers.with(|connection| uploads::list(connection, bucket, query))
     }
 
-    pub(super) fn complete_upload(&self, upload: Upload, complete: CompleteUpload) -> Result<ObjectInfo, Error> {
+    pub(super) fn stage_completion(
+        &self,
+        upload: Upload,
+        complete: CompleteUpload,
+    ) -> Result<(Change, ObjectInfo), Error> {
         let found = self.readers.with(|connection| uploads::whole(connection, &upload))?;
         let (mut attributes, there) = found.ok_or_else(|| Error::NoUpload(upload.clone()))?;
         let chosen = complete.choose(&there, |part| &part.info)?;
@@ -65,14 +69,14 @@ impl Inner {
             modified: complete.at,
             attributes,
         };
-        self.change_blocking(Change::CompleteUpload {
+        let change = Change::CompleteUpload {
             parts: parts.iter().map(|part| (part.info.number, part.blob)).collect(),
             upload,
             info: info.clone().into(),
             content,
             condition: complete.condition,
-        })?;
-        Ok(info)
+        };
+        Ok((change, info))
     }
 
     /// The bytes of parts, one after the other: in memory when they fit into the index, else in a blob.

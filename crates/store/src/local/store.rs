@@ -1,24 +1,16 @@
-use std::{
-    fs::{self, File, TryLockError},
-    path::Path,
-    sync::{Arc, atomic::AtomicBool, mpsc::sync_channel},
-    thread,
-};
+use std::{path::Path, sync::Arc};
 
 use alluvium_oss::{BucketName, ObjectAcl, ObjectKey};
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
-use rusqlite::Connection;
-use tokio::sync::mpsc;
 
 use super::{
-    blobs::{BlobId, Blobs},
-    body, failed, index,
+    body,
+    disk::{Disk, RealDisk},
+    index,
     inner::{Inner, Source},
-    readers::{Readers, Threads},
-    sweeper::Sweeper,
-    sync_folder,
-    writer::{Change, Content, Writer},
+    opened::Opened,
+    writer::{Change, Content},
 };
 use crate::{
     Body, Capabilities, CompleteUpload, Copy, Error, ListPage, ListQuery, NewUpload, Object, ObjectInfo, ObjectStore,
@@ -65,62 +57,26 @@ impl LocalStore {
     /// # Errors
     /// [`Error::Unavailable`] with the path and the reason: it cannot be written, another process has it open, its index is not readable.
     pub fn open(folder: &Path, config: LocalStoreConfig) -> Result<Self, Error> {
-        let is_new = !folder.exists();
-        let blobs_folder = folder.join("blobs");
-        fs::create_dir_all(&blobs_folder).map_err(failed("create", &blobs_folder))?;
-        let lock = lock(&folder.join("lock"))?;
-        let index = folder.join("index.sqlite");
-        let index_failed = |error: rusqlite::Error| Error::unavailable("open", index.display(), error);
-        let connection = index::open_writer(&index).map_err(index_failed)?;
-        sync_folder(folder)?;
-        if is_new && let Some(parent) = folder.canonicalize().map_err(failed("find", folder))?.parent() {
-            sync_folder(parent)?;
-        }
+        Self::open_on(Arc::new(RealDisk), folder, config)
+    }
 
-        let settled = index::settled(&connection).map_err(index_failed)?;
-        let existing = Blobs::existing(&blobs_folder, settled)?;
-        let known = index::greatest_blob(&connection).map_err(index_failed)?;
-        let next = existing
-            .iter()
-            .copied()
-            .chain(known)
-            .max()
-            .map_or(settled, |greatest| settled.max(BlobId(greatest.0 + 1)));
-        let blobs = Arc::new(Blobs::new(blobs_folder, next));
-        let settled = sweep_orphans(&connection, &blobs, existing, next).map_err(index_failed)?;
+    pub(super) fn open_on(disk: Arc<dyn Disk>, folder: &Path, config: LocalStoreConfig) -> Result<Self, Error> {
+        let inner = Arc::new(Opened::open(disk, folder, config)?.start()?);
+        Ok(Self { inner })
+    }
 
-        let (commands, queue) = mpsc::channel(config.queue_length_max.max(1));
-        let (sweep, wake) = sync_channel(1);
-        let readers = Arc::new(Readers::new(index.clone()));
-        let sweeper = Sweeper {
-            readers: Arc::clone(&readers),
-            blobs: Arc::clone(&blobs),
-            writer: commands.downgrade(),
+    /// Stages a change and sees it committed, on a thread that may block; answers what the staging told.
+    async fn write<T: Send + 'static>(
+        &self,
+        stage: impl FnOnce(&Inner) -> Result<(Change, T), Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let inner = Arc::clone(&self.inner);
+        let write = move || {
+            let (change, told) = stage(&inner)?;
+            inner.change_blocking(change)?;
+            Ok(told)
         };
-        let writer = Writer::new(connection, index, Arc::clone(&blobs), settled, sweep);
-        let start = |name: &str, run: Box<dyn FnOnce() + Send>| {
-            thread::Builder::new()
-                .name(name.to_owned())
-                .spawn(run)
-                .map_err(failed("start a thread for", folder))
-        };
-        let threads = vec![
-            start("store-writer", Box::new(move || writer.run(queue)))?,
-            start("store-sweeper", Box::new(move || sweeper.run(wake)))?,
-        ];
-        Ok(Self {
-            inner: Arc::new(Inner {
-                config,
-                blobs,
-                readers,
-                reads: Arc::new(Threads::new(config.reads_max)),
-                writes: Threads::new(config.writes_max),
-                distrust_files: AtomicBool::new(false),
-                writer: Some(commands),
-                threads,
-                _lock: lock,
-            }),
-        })
+        self.inner.writes.run(write).await
     }
 }
 
@@ -135,12 +91,12 @@ impl LocalStore {
     pub(super) fn sweep(&self) -> Result<(), Error> {
         let (readers, blobs) = (Arc::clone(&self.inner.readers), Arc::clone(&self.inner.blobs));
         tokio::task::block_in_place(|| {
-            Sweeper {
+            let sweeper = super::sweeper::Sweeper {
                 readers,
                 blobs,
                 writer: self.inner.writer().downgrade(),
-            }
-            .sweep()
+            };
+            sweeper.sweep(|removed| sweeper.forget(removed))
         })
     }
 
@@ -179,9 +135,9 @@ impl ObjectStore for LocalStore {
                     .await?;
             }
             _ => {
-                let inner = Arc::clone(&self.inner);
                 let info = info.clone();
-                self.inner.writes.run(move || inner.put(bucket, info, put)).await?;
+                self.write(move |inner| Ok((inner.stage_put(bucket, info, put)?, ())))
+                    .await?;
             }
         }
         Ok(info)
@@ -239,10 +195,9 @@ impl ObjectStore for LocalStore {
         to: (&BucketName, &ObjectKey),
         copy: Copy,
     ) -> Result<ObjectInfo, Error> {
-        let inner = Arc::clone(&self.inner);
         let from = (from.0.clone(), from.1.clone());
         let to = (to.0.clone(), to.1.clone());
-        self.inner.writes.run(move || inner.copy(from, to, copy)).await
+        self.write(move |inner| inner.stage_copy(from, to, copy)).await
     }
 
     async fn set_acl(&self, bucket: &BucketName, key: &ObjectKey, acl: ObjectAcl) -> Result<(), Error> {
@@ -267,11 +222,8 @@ impl ObjectStore for LocalStore {
     }
 
     async fn put_part(&self, upload: &Upload, number: u32, part: Part) -> Result<PartInfo, Error> {
-        let (inner, upload) = (Arc::clone(&self.inner), upload.clone());
-        self.inner
-            .writes
-            .run(move || inner.put_part(upload, number, part))
-            .await
+        let upload = upload.clone();
+        self.write(move |inner| inner.stage_part(upload, number, part)).await
     }
 
     async fn list_parts(&self, upload: &Upload, after: u32, limit: usize) -> Result<PartPage, Error> {
@@ -288,11 +240,8 @@ impl ObjectStore for LocalStore {
     }
 
     async fn complete_upload(&self, upload: &Upload, complete: CompleteUpload) -> Result<ObjectInfo, Error> {
-        let (inner, upload) = (Arc::clone(&self.inner), upload.clone());
-        self.inner
-            .writes
-            .run(move || inner.complete_upload(upload, complete))
-            .await
+        let upload = upload.clone();
+        self.write(move |inner| inner.stage_completion(upload, complete)).await
     }
 
     async fn abort_upload(&self, upload: &Upload) -> Result<(), Error> {
@@ -304,47 +253,5 @@ impl ObjectStore for LocalStore {
             adopts_files: true,
             conditional_put: true,
         }
-    }
-}
-
-/// Removes blobs that a process left without a row; returns up to where no such blob remains.
-fn sweep_orphans(
-    connection: &Connection,
-    blobs: &Blobs,
-    existing: Vec<BlobId>,
-    next: BlobId,
-) -> rusqlite::Result<BlobId> {
-    let mut settled = next;
-    for id in existing {
-        // Dropped ones are the sweeper's, but unlinking them twice does no harm.
-        if !index::has_blob(connection, id)?
-            && let Err(error) = blobs.remove(id).and_then(|()| sync_folder(&blobs.folder_of(id)))
-        {
-            tracing::warn!(%error, "a blob without an object stays");
-            settled = settled.min(id);
-        }
-    }
-    index::set_settled(connection, settled)?;
-    Ok(settled)
-}
-
-fn lock(path: &Path) -> Result<File, Error> {
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)
-        .map_err(failed("open", path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            let folder = path.parent().unwrap_or(path);
-            Err(Error::unavailable(
-                "open",
-                folder.display(),
-                "another process, or another part of this one, has it open",
-            ))
-        }
-        Err(TryLockError::Error(error)) => Err(failed("lock", path)(error)),
     }
 }

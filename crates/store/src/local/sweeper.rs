@@ -10,7 +10,6 @@ use super::{
     blobs::{BlobId, Blobs},
     index,
     readers::Readers,
-    sync_folder,
     writer::{Change, Command},
 };
 use crate::Error;
@@ -27,7 +26,7 @@ impl Sweeper {
     /// Sweeps what an earlier process left, then whenever it is woken, until nobody can wake it.
     pub(super) fn run(self, wake: Receiver<()>) {
         loop {
-            if let Err(error) = self.sweep() {
+            if let Err(error) = self.sweep(|removed| self.forget(removed)) {
                 tracing::warn!(%error, "blobs that nobody needs stay until the next change or start");
             }
             if wake.recv().is_err() {
@@ -36,7 +35,8 @@ impl Sweeper {
         }
     }
 
-    pub(super) fn sweep(&self) -> Result<(), Error> {
+    /// Unlinks everything that is listed as dropped, and hands the names to `forget`, which is false when the store is closing.
+    pub(super) fn sweep(&self, mut forget: impl FnMut(Vec<BlobId>) -> bool) -> Result<(), Error> {
         let mut after = None;
         loop {
             let dropped = self
@@ -45,7 +45,7 @@ impl Sweeper {
             let Some(last) = dropped.last() else { return Ok(()) };
             after = Some(*last);
             let removed = self.remove(dropped);
-            if !removed.is_empty() && !self.forget(removed) {
+            if !removed.is_empty() && !forget(removed) {
                 return Ok(());
             }
         }
@@ -65,7 +65,7 @@ impl Sweeper {
             .map(|id| self.blobs.folder_of(*id))
             .filter(|folder| folder.exists())
             .collect();
-        match folders.iter().try_for_each(|folder| sync_folder(folder)) {
+        match folders.iter().try_for_each(|folder| self.blobs.sync_folder(folder)) {
             Ok(()) => removed,
             Err(error) => {
                 tracing::warn!(%error, "removed blobs may come back after a loss of power, and will be removed again");
@@ -75,7 +75,7 @@ impl Sweeper {
     }
 
     /// Takes names out of the table; false when the store is closing.
-    fn forget(&self, removed: Vec<BlobId>) -> bool {
+    pub(super) fn forget(&self, removed: Vec<BlobId>) -> bool {
         let Some(writer) = self.writer.upgrade() else {
             return false;
         };

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     blobs::{BLOBS_PER_FOLDER, BlobId, Blobs, Staged},
     index::{self, Place},
-    sync_folder, uploads,
+    uploads,
 };
 use crate::{Condition, Error, NewUpload, ObjectInfo, PartInfo, Upload};
 
@@ -139,7 +139,8 @@ impl Writer {
         for id in &self.uncertain {
             index::drop_blob(&transaction, *id).map_err(failed(&self.index))?;
         }
-        transaction.commit().map_err(failed(&self.index))?;
+        self.blobs.disk.commit(&transaction).map_err(failed(&self.index))?;
+        drop(transaction);
         for id in self.uncertain.drain(..) {
             self.blobs.settle(id);
         }
@@ -150,7 +151,7 @@ impl Writer {
     fn sync_folders(&self, changes: &[Change]) -> Result<(), Error> {
         let staged = changes.iter().filter_map(Change::staged);
         let folders: BTreeSet<PathBuf> = staged.map(|staged| self.blobs.folder_of(staged.id())).collect();
-        folders.iter().try_for_each(|folder| sync_folder(folder))
+        folders.iter().try_for_each(|folder| self.blobs.sync_folder(folder))
     }
 
     /// Writes all changes into a transaction, without ending it; what a change is refused for concerns nobody else.
@@ -176,7 +177,7 @@ impl Writer {
 
     /// Commits, and decides what becomes of the blobs.
     fn conclude(&mut self, changes: Vec<Change>, applied: Vec<Result<Applied, Error>>) -> Vec<Result<(), Error>> {
-        let committed = self.connection.execute_batch("COMMIT").map_err(failed(&self.index));
+        let committed = self.blobs.disk.commit(&self.connection).map_err(failed(&self.index));
         if let Err(error) = &committed {
             tracing::warn!(%error, changes = changes.len(), "a commit of the index failed");
             self.roll_back();
@@ -390,7 +391,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::{Attributes, crc64};
+    use crate::{Attributes, crc64, local::disk::RealDisk};
 
     struct Bench {
         writer: Writer,
@@ -405,7 +406,7 @@ mod tests {
             let connection = index::open_writer(&index).unwrap();
             let blobs_folder = folder.path().join("blobs");
             std::fs::create_dir(&blobs_folder).unwrap();
-            let blobs = Arc::new(Blobs::new(blobs_folder, BlobId(next)));
+            let blobs = Arc::new(Blobs::new(Arc::new(RealDisk), blobs_folder, BlobId(next)));
             let (sweep, woken) = sync_channel(1);
             Self {
                 writer: Writer::new(connection, index, blobs, BlobId(0), sweep),

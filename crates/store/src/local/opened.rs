@@ -1,0 +1,151 @@
+use std::{
+    fs::{self, File, TryLockError},
+    path::Path,
+    sync::{
+        Arc,
+        atomic::AtomicBool,
+        mpsc::{Receiver, sync_channel},
+    },
+    thread,
+};
+
+use rusqlite::Connection;
+use tokio::sync::mpsc;
+
+use super::{
+    blobs::{BlobId, Blobs},
+    disk::Disk,
+    failed, index,
+    inner::Inner,
+    readers::{Readers, Threads},
+    store::LocalStoreConfig,
+    sweeper::Sweeper,
+    writer::{Command, Writer},
+};
+use crate::Error;
+
+/// A store that has been opened and has no threads yet.
+pub(super) struct Opened {
+    pub(super) inner: Inner,
+    pub(super) writer: Writer,
+    pub(super) queue: mpsc::Receiver<Command>,
+    pub(super) sweeper: Sweeper,
+    pub(super) wake: Receiver<()>,
+}
+
+impl Opened {
+    pub(super) fn open(disk: Arc<dyn Disk>, folder: &Path, config: LocalStoreConfig) -> Result<Self, Error> {
+        let is_new = !folder.exists();
+        let blobs_folder = folder.join("blobs");
+        fs::create_dir_all(&blobs_folder).map_err(failed("create", &blobs_folder))?;
+        let lock = lock(&folder.join("lock"))?;
+        let index = folder.join("index.sqlite");
+        let index_failed = |error: rusqlite::Error| Error::unavailable("open", index.display(), error);
+        let connection = index::open_writer(&index).map_err(index_failed)?;
+        disk.sync_folder(folder).map_err(failed("sync", folder))?;
+        if is_new && let Some(parent) = folder.canonicalize().map_err(failed("find", folder))?.parent() {
+            disk.sync_folder(parent).map_err(failed("sync", parent))?;
+        }
+
+        let settled = index::settled(&connection).map_err(index_failed)?;
+        let existing = Blobs::existing(&*disk, &blobs_folder, settled)?;
+        let known = index::greatest_blob(&connection).map_err(index_failed)?;
+        let next = existing
+            .iter()
+            .copied()
+            .chain(known)
+            .max()
+            .map_or(settled, |greatest| settled.max(BlobId(greatest.0 + 1)));
+        let blobs = Arc::new(Blobs::new(disk, blobs_folder, next));
+        let settled = sweep_orphans(&connection, &blobs, existing, next).map_err(index_failed)?;
+
+        let (commands, queue) = mpsc::channel(config.queue_length_max.max(1));
+        let (sweep, wake) = sync_channel(1);
+        let readers = Arc::new(Readers::new(index.clone()));
+        Ok(Self {
+            sweeper: Sweeper {
+                readers: Arc::clone(&readers),
+                blobs: Arc::clone(&blobs),
+                writer: commands.downgrade(),
+            },
+            writer: Writer::new(connection, index, Arc::clone(&blobs), settled, sweep),
+            queue,
+            wake,
+            inner: Inner {
+                config,
+                blobs,
+                readers,
+                reads: Arc::new(Threads::new(config.reads_max)),
+                writes: Threads::new(config.writes_max),
+                distrust_files: AtomicBool::new(false),
+                writer: Some(commands),
+                threads: Vec::new(),
+                _lock: lock,
+            },
+        })
+    }
+
+    /// Starts the threads.
+    pub(super) fn start(self) -> Result<Inner, Error> {
+        let Self {
+            mut inner,
+            writer,
+            queue,
+            sweeper,
+            wake,
+        } = self;
+        let start = |name: &str, run: Box<dyn FnOnce() + Send>| {
+            let thread = thread::Builder::new().name(name.to_owned()).spawn(run);
+            thread.map_err(|error| Error::unavailable("start", format_args!("the thread {name}"), error))
+        };
+        inner.threads = vec![
+            start("store-writer", Box::new(move || writer.run(queue)))?,
+            start("store-sweeper", Box::new(move || sweeper.run(wake)))?,
+        ];
+        Ok(inner)
+    }
+}
+
+/// Removes blobs that a process left without a row; returns up to where no such blob remains.
+fn sweep_orphans(
+    connection: &Connection,
+    blobs: &Blobs,
+    existing: Vec<BlobId>,
+    next: BlobId,
+) -> rusqlite::Result<BlobId> {
+    let mut settled = next;
+    for id in existing {
+        // Dropped ones are the sweeper's, but unlinking them twice does no harm.
+        if !index::has_blob(connection, id)?
+            && let Err(error) = blobs.remove(id).and_then(|()| blobs.sync_folder(&blobs.folder_of(id)))
+        {
+            tracing::warn!(%error, "a blob without an object stays");
+            settled = settled.min(id);
+        }
+    }
+    connection.execute_batch("BEGIN IMMEDIATE")?;
+    index::set_settled(connection, settled)?;
+    blobs.disk.commit(connection)?;
+    Ok(settled)
+}
+
+fn lock(path: &Path) -> Result<File, Error> {
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)
+        .map_err(failed("open", path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            let folder = path.parent().unwrap_or(path);
+            Err(Error::unavailable(
+                "open",
+                folder.display(),
+                "another process, or another part of this one, has it open",
+            ))
+        }
+        Err(TryLockError::Error(error)) => Err(failed("lock", path)(error)),
+    }
+}
