@@ -4,11 +4,13 @@ use std::fmt::Write;
 
 /// The writer of media playlists: RFC 8216, 4.3, version 3.
 ///
-/// EXT-X-PROGRAM-DATE-TIME stands at the first segment and after each discontinuity.
+/// EXT-X-PROGRAM-DATE-TIME stands at the first segment, after each discontinuity, and wherever the date is not the one
+/// that the durations since the last of them lead to: it is the same for a reader whichever segment his copy begins with.
 #[derive(Debug)]
 pub struct MediaPlaylist {
     body: String,
-    entries: usize,
+    /// When the segment to come begins, as a reader reckons it; `None` before the first.
+    reckoned_date_ms: Option<i64>,
     target_duration_s: u64,
 }
 
@@ -61,14 +63,18 @@ impl MediaPlaylist {
         let body = String::with_capacity(entries * BYTES_PER_ENTRY);
         Self {
             body,
-            entries: 0,
+            reckoned_date_ms: None,
             target_duration_s: 1,
         }
     }
 
     pub(crate) fn add(&mut self, entry: &Entry, discontinuity: bool) {
-        entry.write(discontinuity, discontinuity || self.entries == 0, &mut self.body);
-        self.entries += 1;
+        let reckoned_ms = self
+            .reckoned_date_ms
+            .filter(|reckoned| !discontinuity && reckoned.abs_diff(entry.program_date_time_ms) <= DATE_ERROR_MS_MAX);
+        entry.write(discontinuity, reckoned_ms.is_none(), &mut self.body);
+        let date_ms = reckoned_ms.unwrap_or(entry.program_date_time_ms);
+        self.reckoned_date_ms = Some(date_ms.saturating_add_unsigned(entry.duration_ms()));
         self.target_duration_s = self.target_duration_s.max(entry.target_duration_s());
     }
 
@@ -99,6 +105,9 @@ impl MediaPlaylist {
 /// Capacity for the lines of one segment and of the header.
 const BYTES_PER_ENTRY: usize = 40;
 const BYTES_OF_HEADER: usize = 192;
+
+/// A date is written when it is further than this from what a reader reckons: one picture at 25 a second.
+const DATE_ERROR_MS_MAX: u64 = 40;
 
 #[cfg(test)]
 mod tests {
@@ -149,6 +158,19 @@ mod tests {
     fn segments_around_a_missing_one_are_parted() {
         check(&[entry(7, 2, false), entry(9, 2, false)], &["9.ts"], &["7.ts", "9.ts"]);
         check(&[entry(7, 2, false), entry(8, 3, false)], &["8.ts"], &["7.ts", "8.ts"]);
+    }
+
+    #[test]
+    fn dates_that_do_not_follow_from_the_durations_are_written() {
+        let at = |sequence: u64, program_date_time_ms| Entry {
+            program_date_time_ms,
+            ..entry(sequence, 0, false)
+        };
+        // The clock stands still; it jumps; it drifts by less than a picture each time.
+        check(&[at(1, 0), at(2, 0), at(3, 0)], &[], &["1.ts", "2.ts", "3.ts"]);
+        check(&[at(1, 0), at(2, 5_041), at(3, 10_041)], &[], &["1.ts", "2.ts"]);
+        let drifting = [at(1, 0), at(2, 5_020), at(3, 10_040), at(4, 15_060), at(5, 20_060)];
+        check(&drifting, &[], &["1.ts", "4.ts"]);
     }
 
     #[test]

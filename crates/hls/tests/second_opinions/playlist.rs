@@ -2,6 +2,8 @@
 
 use alluvium_hls::{Entry, LiveWindow, MediaPlaylist};
 use proptest::prelude::*;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 /// What a reader finds.
 #[derive(Debug, PartialEq)]
@@ -18,7 +20,7 @@ struct FoundSegment {
     uri: String,
     duration_ms: u64,
     discontinuity: bool,
-    dated: bool,
+    date_ms: Option<i64>,
 }
 
 fn by_m3u8_rs(text: &str) -> Found {
@@ -31,7 +33,7 @@ fn by_m3u8_rs(text: &str) -> Found {
         uri: segment.uri,
         duration_ms: (f64::from(segment.duration) * 1_000.0).round() as u64,
         discontinuity: segment.discontinuity,
-        dated: segment.program_date_time.is_some(),
+        date_ms: segment.program_date_time.map(|date| date.timestamp_millis()),
     };
     Found {
         media_sequence: playlist.media_sequence,
@@ -57,49 +59,63 @@ fn by_hls_m3u8(text: &str) -> Found {
                 uri: segment.uri().to_string(),
                 duration_ms: (segment.duration.duration().as_secs_f64() * 1_000.0).round() as u64,
                 discontinuity: segment.has_discontinuity,
-                dated: segment.program_date_time.is_some(),
+                date_ms: segment.program_date_time.as_ref().map(|tag| date_ms(&tag.date_time)),
             })
             .collect(),
     }
 }
 
+fn date_ms(text: &str) -> i64 {
+    let date = OffsetDateTime::parse(text, &Rfc3339).unwrap_or_else(|error| panic!("{error} in {text}"));
+    (date.unix_timestamp_nanos() / 1_000_000) as i64
+}
+
+/// Reads what should list `entries`.
 #[track_caller]
-fn check(text: &str) -> Found {
+fn check(text: &str, entries: &[Entry]) -> Found {
     let found = by_m3u8_rs(text);
     assert_eq!(by_hls_m3u8(text), found);
     for segment in &found.segments {
         let rounded = (segment.duration_ms + 500) / 1_000;
         assert!(rounded <= found.target_duration_s, "{segment:?} in\n{text}");
     }
-    for (index, segment) in found.segments.iter().enumerate() {
-        assert_eq!(
-            segment.dated,
-            index == 0 || segment.discontinuity,
+    assert_eq!(found.segments.len(), entries.len());
+    let mut reckoned_ms = None;
+    for (entry, segment) in entries.iter().zip(&found.segments) {
+        assert!(
+            !segment.discontinuity || segment.date_ms.is_some(),
             "{segment:?} in\n{text}"
         );
+        let date_ms = segment.date_ms.or(reckoned_ms).expect("the first segment has a date");
+        let error_ms = date_ms.abs_diff(entry.program_date_time_ms);
+        assert!(error_ms <= 40, "{segment:?} is {error_ms} ms off in\n{text}");
+        reckoned_ms = Some(date_ms + segment.duration_ms as i64);
     }
     found
 }
 
-/// Entries of one channel: sequences rise by one, discontinuities are counted.
+/// Entries of one channel: sequences rise by one, discontinuities are counted, dates follow from the durations or not.
 fn entries() -> impl Strategy<Value = Vec<Entry>> {
     // Readers keep seconds in an f32: past 8192 s it has no milliseconds.
     let facts = (
         0..8_000 * 90_000_u64,
         proptest::bool::weighted(0.2),
-        0..253_402_300_799_999_i64,
+        prop_oneof![4 => -30..30_i64, 1 => -10_000_000..10_000_000_i64],
     );
     (0..1_000_000_u64, 0..1_000_u64, proptest::collection::vec(facts, 0..30)).prop_map(
         |(first, mut discontinuity_sequence, facts)| {
-            let entry = |(index, (duration, discontinuity, program_date_time_ms)): (usize, (u64, bool, i64))| {
+            let mut program_date_time_ms = 1_472_106_315_123;
+            let entry = |(index, (duration, discontinuity, jump_ms)): (usize, (u64, bool, i64))| {
                 discontinuity_sequence += u64::from(discontinuity);
+                let began_ms = program_date_time_ms;
+                program_date_time_ms += (duration / 90) as i64 + jump_ms;
                 Entry {
                     uri: format!("{:013}.ts", 1_472_106_315_123 + index),
                     duration,
                     sequence: first + index as u64,
                     discontinuity_sequence,
                     discontinuity,
-                    program_date_time_ms,
+                    program_date_time_ms: began_ms,
                 }
             };
             facts.into_iter().enumerate().map(entry).collect()
@@ -125,10 +141,9 @@ proptest! {
         let mut before: Option<Found> = None;
         for (index, entry) in entries.iter().enumerate().skip(resumed) {
             window.push(entry.clone());
-            let found = check(&window.playlist(index % 7 == 0));
             let listed = &entries[(index + 1).saturating_sub(frag_count.max(1))..=index];
+            let found = check(&window.playlist(index % 7 == 0), listed);
             prop_assert_eq!(found.media_sequence, listed[0].sequence);
-            prop_assert_eq!(found.segments.len(), listed.len());
             prop_assert_eq!(numbers(&found), listed.iter().map(|entry| entry.discontinuity_sequence).collect::<Vec<_>>());
             if let Some(before) = before {
                 prop_assert!(found.media_sequence >= before.media_sequence);
@@ -144,10 +159,9 @@ proptest! {
         if missing < entries.len() {
             entries.remove(missing);
         }
-        let found = check(&MediaPlaylist::vod(&entries));
+        let found = check(&MediaPlaylist::vod(&entries), &entries);
         prop_assert!(found.ended);
         prop_assert_eq!((found.media_sequence, found.discontinuity_sequence), (0, 0));
-        prop_assert_eq!(found.segments.len(), entries.len());
         for (index, (entry, segment)) in entries.iter().zip(&found.segments).enumerate() {
             prop_assert_eq!(&entry.uri, &segment.uri);
             prop_assert!((entry.duration as i64 - segment.duration_ms as i64 * 90).abs() <= 45 + 90);
