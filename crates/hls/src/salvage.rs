@@ -4,6 +4,7 @@ use packet::{Packet, SYNC};
 use program::{Pat, Program};
 use std::mem;
 
+mod adts;
 mod media;
 mod packet;
 mod pes;
@@ -35,8 +36,8 @@ pub struct Salvaged {
     pub length: u64,
     /// First DTS as carried, 33 bits at 90 kHz: of the video, or of the audio where there is no video.
     pub start: u64,
-    /// 90 kHz, from `start` to where the last unit of that track ends. It is taken to last as long as the one before,
-    /// at most 1 s; a lone one a thirtieth of a second.
+    /// 90 kHz, from `start` to where the last unit of that track ends. A picture is taken to last as long as the one
+    /// before it, at most 1 s, and a lone one a thirtieth of a second; AAC frames tell themselves.
     pub duration: u64,
     /// That track's first unit is marked as random access: a decoder can begin here.
     pub random_access: bool,
@@ -94,14 +95,18 @@ impl Salvage {
 
     /// What can be kept, now that no more bytes follow. `None`: PAT, PMT and one whole access unit did not come.
     pub fn finish(self) -> Option<Salvaged> {
-        match self.state {
+        self.salvaged()
+    }
+
+    fn salvaged(&self) -> Option<Salvaged> {
+        match &self.state {
             State::Beginning | State::Announced(_) => None,
             State::Reading(media) => match self.torn[..self.torn_length] {
                 [] => media.at_end(),
                 [SYNC, ..] => media.at_torn(),
                 _ => media.at_wrong(),
             },
-            State::Over(salvaged) => salvaged,
+            State::Over(salvaged) => *salvaged,
         }
     }
 

@@ -1,4 +1,4 @@
-use crate::ts::{PACKET, PAYLOAD};
+use crate::ts::PACKET;
 
 /// First byte of every TS packet.
 pub(super) const SYNC: u8 = 0x47;
@@ -40,7 +40,6 @@ impl<'a> Packet<'a> {
             }
             _ => return None,
         };
-        debug_assert!(payload.len() <= PAYLOAD);
         (high & (TRANSPORT_ERROR | PRIORITY) == 0).then_some(Self {
             pid: u16::from(high & 0x1F) << 8 | u16::from(low),
             unit_start: high & UNIT_START != 0,
@@ -48,6 +47,11 @@ impl<'a> Packet<'a> {
             adaptation,
             payload,
         })
+    }
+
+    /// It carries a PCR and nothing else.
+    pub(super) fn is_clock(&self) -> bool {
+        self.payload.is_empty() && self.has_pcr() && !self.unit_start
     }
 
     pub(super) fn has_pcr(&self) -> bool {

@@ -1,47 +1,113 @@
-use super::packet::Packet;
+use super::adts::Frames;
+use super::packet::{Adaptation, Packet};
+use super::program::Track;
+use crate::ts::PAYLOAD;
 
-/// The beginning of a PES packet.
+/// A PES packet as far as it has come.
 #[derive(Debug)]
-pub(super) struct PesHeader {
-    pub(super) stream_id: u8,
-    /// Bytes of the PES packet, this header included; `None`: more than its length can tell.
-    pub(super) length: Option<usize>,
+pub(super) struct Pes {
     /// 33 bits.
     pub(super) dts: u64,
+    pub(super) random_access: bool,
+    left: Left,
+    content: Content,
 }
 
-impl PesHeader {
-    /// Reads it from the TS packet that it begins in. `None`: not a header of ours.
-    pub(super) fn read(packet: &Packet<'_>) -> Option<Self> {
+/// How much of it is still to come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Left {
+    /// Bytes.
+    Counted(usize),
+    /// Everything up to the first TS packet with stuffing.
+    UpToStuffing,
+}
+
+#[derive(Debug)]
+enum Content {
+    Picture,
+    Audio(Frames),
+}
+
+impl Pes {
+    /// The one that begins in this TS packet. `None`: that is wrong.
+    pub(super) fn begin(track: Track, packet: &Packet<'_>) -> Option<Self> {
         let (&[0, 0, 1, stream_id, high, low, ALIGNED, flags, stamps_length], rest) =
             packet.payload.split_first_chunk()?
         else {
             return None;
         };
-        let dts = match (flags, stamps_length) {
-            (PTS, 5) => stamp(0b0010, rest)?,
-            (PTS_AND_DTS, 10) => {
-                stamp(0b0011, rest)?;
-                stamp(0b0001, &rest[5..])?
+        let (stamps, payload) = rest.split_at_checked(usize::from(stamps_length))?;
+        let dts = match (flags, stamps.as_chunks()) {
+            (PTS, ([pts], [])) => stamp(0b0010, *pts)?,
+            (PTS_AND_DTS, ([pts, dts], [])) => {
+                stamp(0b0011, *pts)?;
+                stamp(0b0001, *dts)?
             }
             _ => return None,
         };
-        let length = match u16::from_be_bytes([high, low]) {
-            0 => None,
-            counted => Some(COUNTED_FROM + usize::from(counted)),
+        let left = match u16::from_be_bytes([high, low]) {
+            0 => Left::UpToStuffing,
+            counted => Left::Counted((COUNTED_FROM + usize::from(counted)).checked_sub(packet.payload.len())?),
         };
-        let header = COUNTED_FROM + 3 + usize::from(stamps_length);
-        let is_sound = length.is_none_or(|length| length > header && length >= packet.payload.len());
-        is_sound.then_some(Self { stream_id, length, dts })
+        let content = match (track, stream_id, left) {
+            (Track::Video, 0xE0..=0xEF, _) => Content::Picture,
+            (Track::Audio, 0xC0..=0xDF, Left::Counted(_)) => Content::Audio(Frames::default()),
+            _ => return None,
+        };
+        let pes = Self {
+            dts,
+            random_access: packet.adaptation.is_some_and(|adaptation| adaptation.random_access),
+            left,
+            content,
+        };
+        (packet.unit_start && !payload.is_empty()).then_some(pes)?.walk(payload)
+    }
+
+    /// With what the next TS packet carries of it. `None`: that is wrong.
+    pub(super) fn go_on(self, packet: &Packet<'_>) -> Option<Self> {
+        if packet.unit_start || packet.adaptation.is_some_and(|said| said != Adaptation::default()) {
+            return None;
+        }
+        let now = packet.payload.len();
+        let left = match self.left {
+            _ if now == 0 => return None,
+            Left::Counted(left) if now == left.min(PAYLOAD) => Left::Counted(left - now),
+            Left::Counted(_) => return None,
+            Left::UpToStuffing if now == PAYLOAD => Left::UpToStuffing,
+            Left::UpToStuffing => Left::Counted(0),
+        };
+        Self { left, ..self }.walk(packet.payload)
+    }
+
+    pub(super) fn is_whole(&self) -> bool {
+        self.left == Left::Counted(0)
+    }
+
+    /// How long its units last, 90 kHz, where they tell.
+    pub(super) fn duration(&self) -> Option<u64> {
+        match &self.content {
+            Content::Picture => None,
+            Content::Audio(frames) => frames.duration(),
+        }
+    }
+
+    /// A whole packet holds whole frames.
+    fn walk(mut self, payload: &[u8]) -> Option<Self> {
+        if let Content::Audio(frames) = &mut self.content {
+            frames.walk(payload)?;
+            if self.left == Left::Counted(0) {
+                frames.duration()?;
+            }
+        }
+        Some(self)
     }
 }
 
 /// The 33 bits of a time stamp among their prefix and marker bits.
-fn stamp(prefix: u8, bytes: &[u8]) -> Option<u64> {
-    let &[a, b, c, d, e] = bytes.first_chunk()?;
-    let bits = |byte: u8, shift: u32| u64::from(byte >> 1) << shift;
-    let is_marked = a >> 4 == prefix && a & c & e & 1 == 1;
-    is_marked.then_some(bits(a & 0x0F, 30) | u64::from(b) << 22 | bits(c, 15) | u64::from(d) << 7 | bits(e, 0))
+fn stamp(prefix: u8, [a, b, c, d, e]: [u8; 5]) -> Option<u64> {
+    let seven = |byte: u8| u64::from(byte >> 1);
+    let ticks = u64::from(a >> 1 & 7) << 30 | u64::from(b) << 22 | seven(c) << 15 | u64::from(d) << 7 | seven(e);
+    (a >> 4 == prefix && a & c & e & 1 == 1).then_some(ticks)
 }
 
 /// Bytes of a PES packet before those which its length counts.

@@ -10,11 +10,17 @@ pub(super) struct Pat {
 }
 
 /// What the PMT says of it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Program {
     pub(super) video: Option<u16>,
     pub(super) audio: Option<u16>,
     pub(super) pcr_pid: u16,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Track {
+    Video = 0,
+    Audio = 1,
 }
 
 impl Pat {
@@ -58,6 +64,15 @@ impl Program {
             && program.video.or(program.audio) == Some(program.pcr_pid)
             && ![program.video, program.audio].contains(&Some(pat.pmt_pid));
         is_sound.then_some(program)
+    }
+
+    /// Whose packets have this PID.
+    pub(super) fn track(&self, pid: u16) -> Option<Track> {
+        match Some(pid) {
+            pid if pid == self.video => Some(Track::Video),
+            pid if pid == self.audio => Some(Track::Audio),
+            _ => None,
+        }
     }
 }
 
