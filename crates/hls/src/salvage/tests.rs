@@ -1,7 +1,11 @@
 use super::*;
+use crate::segmenter::OPEN_TICKS_MAX;
 use crate::ts::{PAYLOAD, TsMuxer};
+use crate::{Closed, Segmenter, SegmenterConfig};
 use alluvium_media::{AccessUnit, AudioSpecificConfig, AudioTrack, Content, NalUnits, Timestamp, Tracks, VideoTrack};
+use crc_fast::CrcAlgorithm::Crc32Mpeg2;
 use proptest::prelude::*;
+use std::time::Duration;
 
 /// Where time 0 stands in the stream, ticks.
 const BASE: i64 = 900_000;
@@ -76,8 +80,8 @@ fn noise(length: usize, seed: u64) -> Vec<u8> {
 
 fn picture(muxer: &mut TsMuxer, dts: i64, composition: i64, random_access: bool, bytes: &[u8]) {
     let (dts, pts) = (Timestamp::from_ticks(dts), Timestamp::from_ticks(dts + composition));
-    let ranges = [0..bytes.len()];
-    let content = Content::Video(NalUnits::new(bytes, &ranges));
+    let range = 0..bytes.len();
+    let content = Content::Video(NalUnits::new(bytes, std::slice::from_ref(&range)));
     muxer.write(&AccessUnit {
         pts,
         dts,
@@ -234,6 +238,351 @@ enum Loss {
     Old(usize),
 }
 
+fn plain(gap: i64, bytes: usize) -> Step {
+    Step::Picture {
+        gap,
+        composition: 0,
+        random_access: true,
+        bytes,
+    }
+}
+
+fn plan(video: bool, audio: bool, steps: &[Step]) -> Plan {
+    Plan {
+        video,
+        audio,
+        start: 0,
+        before: 5,
+        steps: steps.to_vec(),
+    }
+}
+
+#[test]
+fn a_picture_that_fits_its_packets_exactly_is_known_to_be_whole() {
+    for bytes in (1..800).chain(65_400..65_800) {
+        check_prefixes(&plan(true, false, &[plain(3_000, bytes)]).write());
+    }
+    for bytes in (150..550).chain(65_400..65_800) {
+        let [first, second] = [true, false].map(|random_access| Step::Picture {
+            gap: 3_000,
+            composition: 3_600,
+            random_access,
+            bytes,
+        });
+        let bytes = plan(true, false, &[first, second]).write();
+        assert_eq!(kept(&bytes), bytes.len());
+        assert!((1..PACKET).all(|torn| kept(&bytes[..bytes.len() - torn]) == boundaries(&bytes)[0]));
+    }
+}
+
+#[test]
+fn a_segment_may_begin_with_audio() {
+    let steps = [Step::Frame { bytes: 300 }, Step::Flush, plain(3_000, 500)];
+    let bytes = plan(true, true, &steps).write();
+    check_prefixes(&bytes);
+    let whole = Salvaged {
+        length: bytes.len() as u64,
+        start: (BASE + 3_000) as u64,
+        duration: 3_000,
+        random_access: true,
+    };
+    assert_eq!(salvage(&bytes), Some(whole));
+    // As long as there is no picture, the audio tells.
+    let audio = Salvaged {
+        length: boundaries(&bytes)[0] as u64,
+        start: BASE as u64,
+        duration: 1_920,
+        random_access: true,
+    };
+    assert_eq!(salvage(&bytes[..bytes.len() - 1]), Some(audio));
+}
+
+#[test]
+fn whether_a_decoder_can_begin_is_told() {
+    for random_access in [true, false] {
+        let first = Step::Picture {
+            gap: 0,
+            composition: 0,
+            random_access,
+            bytes: 300,
+        };
+        let bytes = plan(true, true, &[first, Step::Frame { bytes: 100 }, plain(3_000, 300)]).write();
+        assert_eq!(
+            salvage(&bytes).map(|salvaged| salvaged.random_access),
+            Some(random_access)
+        );
+    }
+}
+
+#[test]
+fn time_rises_and_ends_before_the_longest_segment() {
+    let kept_units = |gap| {
+        let bytes = plan(true, false, &[plain(0, 300), plain(3_000, 300), plain(gap, 300)]).write();
+        let kept = kept(&bytes);
+        (kept == bytes.len(), salvage(&bytes).map(|salvaged| salvaged.duration))
+    };
+    assert_eq!(kept_units(1), (true, Some(3_002)));
+    assert_eq!(kept_units(90_000), (true, Some(3_000 + 2 * 90_000)));
+    // What follows a pause lasts a second at most.
+    assert_eq!(kept_units(90_001), (true, Some(3_000 + 90_001 + 90_000)));
+    let longest = OPEN_TICKS_MAX - 3_000;
+    assert_eq!(
+        kept_units(longest - 1),
+        (true, Some(OPEN_TICKS_MAX as u64 - 1 + 90_000))
+    );
+    for wrong in [longest, 0, -1, -3_000, -3_001, TURN - 3_000] {
+        // The unit before is in doubt with it.
+        assert_eq!(kept_units(wrong), (false, Some(3_000)), "{wrong}");
+    }
+}
+
+#[test]
+fn a_last_unit_that_ends_as_a_lost_block_does_is_not_believed() {
+    let write = |ends: &[&[u8]]| {
+        let mut muxer = TsMuxer::new();
+        muxer.set_tracks(&tracks(true, false));
+        muxer.begin_segment(false);
+        for (dts, end) in (0..).step_by(3_000).zip(ends) {
+            picture(&mut muxer, dts, 0, true, &[&[0x65; 500], *end].concat());
+        }
+        muxer.take().to_vec()
+    };
+    let bytes = write(&[&[0; 4]]);
+    assert_eq!(kept(&bytes), 0);
+    assert_eq!(kept(&[&bytes[..], &[SYNC]].concat()), bytes.len());
+    assert_eq!(kept(&[&bytes[..], &[0]].concat()), 0);
+    let bytes = write(&[&[1, 0, 0, 0]]);
+    assert_eq!(kept(&bytes), bytes.len());
+    let bytes = write(&[&[0; 4], &[1]]);
+    assert_eq!(kept(&bytes), bytes.len());
+}
+
+/// Two pictures, a packet of audio between them, three clock references, two pictures more; see the first assertion.
+fn small() -> Vec<u8> {
+    let composed = Step::Picture {
+        gap: 3_000,
+        composition: 3_600,
+        random_access: false,
+        bytes: 300,
+    };
+    let audio = [Step::Frame { bytes: 100 }, Step::Flush];
+    let bytes = plan(
+        true,
+        true,
+        &[
+            &[plain(0, 300)],
+            &audio[..],
+            &[composed, plain(30_000, 300), plain(3_000, 300)],
+        ]
+        .concat(),
+    );
+    let bytes = bytes.write();
+    let packets: Vec<_> = boundaries(&bytes).iter().map(|boundary| boundary / PACKET).collect();
+    assert_eq!(packets, [4, 5, 7, 8, 9, 10, 12, 14]);
+    assert_eq!(kept(&bytes), bytes.len());
+    bytes
+}
+
+/// What is kept when the packet at `index` is found to be wrong.
+fn before(bytes: &[u8], index: usize) -> usize {
+    let certain = index.saturating_sub(1) * PACKET;
+    boundaries(bytes)
+        .into_iter()
+        .rfind(|boundary| *boundary <= certain)
+        .unwrap_or(0)
+}
+
+#[test]
+fn the_first_wrong_packet_ends_what_is_kept() {
+    let whole = small();
+    // Packets 10 and 11 are a picture; 10 has a PCR, so its header stands at 12; packet 11 is stuffed.
+    let (header, stamps) = (12, 21);
+    for (packet, at, flipped, found, what) in [
+        (2, 0, 0x01, 2, "sync byte"),
+        (9, 0, 0x47, 9, "sync byte of a clock reference"),
+        (13, 0, 0xFF, 13, "sync byte of the last packet"),
+        (11, 1, 0x80, 11, "transport error"),
+        (11, 1, 0x20, 11, "priority"),
+        (10, 1, 0x40, 10, "no beginning of a unit"),
+        (11, 1, 0x40, 11, "the next unit within one"),
+        (7, 1, 0x40, 7, "a unit in a clock reference"),
+        (10, 2, 0x10, 10, "a PID that is not announced"),
+        (11, 2, 0x01, 11, "another track within a unit"),
+        (11, 3, 0x40, 11, "scrambling"),
+        (11, 3, 0x30, 11, "no adaptation field and no payload"),
+        (11, 3, 0x01, 11, "counter"),
+        (10, 3, 0x08, 10, "counter at the beginning of a unit"),
+        (7, 3, 0x01, 7, "counter of a clock reference"),
+        (7, 3, 0x10, 7, "payload announced and none there"),
+        (11, 3, 0x10, 11, "none announced and payload there"),
+        (11, 4, 0x80, 11, "length of the adaptation field"),
+        (11, 4, 0x01, 11, "stuffing that is payload"),
+        (10, 5, 0x08, 10, "a flag of the adaptation field"),
+        (10, 5, 0x10, 10, "PCR bytes without the flag"),
+        (11, 5, 0x40, 11, "random access within a unit"),
+        (7, 5, 0x10, 7, "a clock reference without clock"),
+        (7, 10, 0x02, 7, "reserved bits of the PCR"),
+        (7, 11, 0x01, 7, "extension of the PCR"),
+        (7, 100, 0x01, 7, "stuffing"),
+        (10, header + 2, 0x01, 10, "start code"),
+        (10, header + 3, 0x20, 10, "stream of another kind"),
+        (10, header + 4, 0x80, 11, "a length far greater"),
+        (10, header + 5, 0x01, 11, "a length one less or more"),
+        (10, header + 6, 0x10, 10, "scrambling of the unit"),
+        (10, header + 7, 0x40, 10, "a DTS that is not there"),
+        (10, header + 8, 0x01, 10, "length of the stamps"),
+        (10, stamps, 0x10, 10, "prefix of a stamp"),
+        (10, stamps, 0x01, 10, "first marker of a stamp"),
+        (10, stamps + 2, 0x01, 10, "second marker of a stamp"),
+        (10, stamps + 4, 0x01, 10, "third marker of a stamp"),
+        (10, stamps, 0x08, 10, "a stamp of another day"),
+        (4, 2, 0x01, 4, "sound as a picture"),
+        (4, 188 - 107, 0x01, 4, "header of a frame"),
+        (4, 188 - 107 + 5, 0x20, 4, "length of a frame"),
+    ] {
+        let mut bytes = whole.clone();
+        bytes[packet * PACKET + at] ^= flipped;
+        assert_eq!(kept(&bytes), before(&whole, found), "{what}");
+    }
+}
+
+#[test]
+fn a_counter_that_is_repeated_or_skipped_ends_what_is_kept() {
+    let whole = small();
+    for index in 3..whole.len() / PACKET {
+        let (head, rest) = whole.split_at(index * PACKET);
+        let skipped = [head, &rest[PACKET..]].concat();
+        let repeated = [head, &head[head.len() - PACKET..], rest].concat();
+        // A clock reference repeats the counter, so one that is missing or comes twice is not noticed.
+        if !(7..10).contains(&index) && index != 4 {
+            let expected = if index == 13 {
+                12 * PACKET
+            } else {
+                before(&whole, index)
+            };
+            assert_eq!(kept(&skipped), expected, "without packet {index}");
+        }
+        if !(8..11).contains(&index) {
+            assert_eq!(kept(&repeated), before(&whole, index), "packet {} twice", index - 1);
+        }
+    }
+}
+
+#[test]
+fn tables_are_believed_only_as_a_whole() {
+    let whole = small();
+    let (pat, pmt) = (5, PACKET + 5);
+    // With a byte of a table changed, and its checksum made anew.
+    let changed = |table: usize, at: usize, byte: u8| {
+        let mut bytes = whole.clone();
+        bytes[table + at] = byte;
+        let length = if table == pat { 12 } else { 22 };
+        let crc = crc_fast::checksum(Crc32Mpeg2, &bytes[table..table + length]) as u32;
+        bytes[table + length..][..4].copy_from_slice(&crc.to_be_bytes());
+        kept(&bytes)
+    };
+    for (table, at, sound, other, what) in [
+        (pat, 0, 0x00, 0x02, "table of another kind"),
+        (pat, 1, 0xB0, 0x30, "syntax"),
+        (pat, 5, 0xC1, 0xC0, "not yet in force"),
+        (pat, 6, 0, 1, "not the only section"),
+        (pat, 9, 1, 0, "network instead of program"),
+        (pat, 10, 0xF0, 0xE1, "PMT elsewhere"),
+        (pmt, 0, 0x02, 0x00, "table of another kind"),
+        (pmt, 4, 1, 2, "another program"),
+        (pmt, 9, 0x00, 0x01, "PCR with the audio"),
+        (pmt, 11, 0, 5, "descriptors that are not there"),
+        (pmt, 12, 0x1B, 0x24, "video of another kind"),
+        (pmt, 17, 0x0F, 0x1B, "two videos"),
+        (pmt, 19, 0x01, 0x00, "both tracks in one PID"),
+        (pmt, 18, 0xE1, 0xC1, "reserved bits"),
+    ] {
+        assert_eq!(changed(table, at, sound), whole.len(), "{what}");
+        assert_eq!(changed(table, at, other), 0, "{what}");
+    }
+    for at in (pat..pat + 16).chain(pmt..pmt + 26) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x01;
+        assert_eq!(kept(&bytes), 0, "byte {at}");
+    }
+}
+
+/// The segments of a session with these units in order of their DTS, and a closed one's bytes.
+fn segments(video: &[i64], audio: &[i64], frag_ms: u64) -> Vec<Closed> {
+    let mut segmenter = Segmenter::new(SegmenterConfig {
+        frag_duration: Duration::from_millis(frag_ms),
+        audio_only: true,
+    });
+    segmenter.set_tracks(&tracks(!video.is_empty(), !audio.is_empty()));
+    let mut units: Vec<_> = video
+        .iter()
+        .map(|dts| (dts, true))
+        .chain(audio.iter().map(|dts| (dts, false)))
+        .collect();
+    units.sort();
+    let nal_units = [0..2, 2..500];
+    let mut closed = Vec::new();
+    for (dts, is_picture) in units {
+        let (dts, bytes) = (Timestamp::from_ticks(*dts), &[0x65; 500]);
+        let content = if is_picture {
+            Content::Video(NalUnits::new(bytes, &nal_units))
+        } else {
+            Content::Audio {
+                frame: bytes,
+                samples: 1_024,
+            }
+        };
+        closed.extend(segmenter.push(&AccessUnit {
+            pts: dts,
+            dts,
+            random_access: true,
+            content,
+        }));
+    }
+    closed.extend(segmenter.finish());
+    closed
+}
+
+/// Unless the next segment tells better: exactly what the segmenter says of a whole segment.
+#[track_caller]
+fn check_durations(closed: &[Closed], difference_max: u64) {
+    for (index, Closed { tail, segment }) in closed.iter().enumerate() {
+        let salvaged = salvage(tail).unwrap();
+        assert_eq!(
+            (salvaged.length, salvaged.random_access),
+            (segment.length, segment.random_access)
+        );
+        assert_eq!(
+            salvaged.start,
+            (segment.start.as_ticks() + BASE).rem_euclid(TURN) as u64
+        );
+        let difference = salvaged.duration.abs_diff(segment.duration);
+        let is_last = index + 1 == closed.len();
+        assert!(
+            difference <= if is_last { 0 } else { difference_max },
+            "segment {index} differs by {difference}"
+        );
+    }
+}
+
+fn times(start: i64, gaps: impl IntoIterator<Item = i64>) -> Vec<i64> {
+    let add = |dts: &mut i64, gap| Some(std::mem::replace(dts, *dts + gap));
+    gaps.into_iter().scan(start, add).collect()
+}
+
+#[test]
+fn a_regular_stream_lasts_as_long_as_the_segmenter_says() {
+    for start in [0, TURN - BASE - 100_000] {
+        let video = times(start, [3_600; 200]);
+        let audio = times(start, [1_920; 375]);
+        let closed = segments(&video, &audio, 2_000);
+        assert_eq!(closed.len(), 4);
+        check_durations(&closed, 0);
+        check_durations(&segments(&video, &[], 2_000), 0);
+        check_durations(&segments(&[], &audio, 2_000), 0);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
@@ -295,6 +644,18 @@ proptest! {
         prop_assert!(length == 0 || boundaries.contains(&length) );
         let certain = (start / PACKET).saturating_sub(1) * PACKET;
         prop_assert!(boundaries.iter().all(|&boundary| boundary > certain || boundary <= length));
+    }
+
+    #[test]
+    fn whole_segments_last_as_long_as_the_segmenter_says(
+        start in prop_oneof![Just(0), -BASE..0, TURN - BASE - 200_000..TURN - BASE + 100_000],
+        gaps in proptest::collection::vec(2_700..9_000_i64, 1..200),
+        frames in 1..500_usize,
+        frag_ms in 0..3_000_u64,
+    ) {
+        let video = times(start, gaps);
+        check_durations(&segments(&video, &[], frag_ms), 9_000 - 2_700);
+        check_durations(&segments(&[], &times(start, vec![1_920; frames]), frag_ms), 0);
     }
 
     #[test]
