@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.faults import Faults, build as build_faults
 from harness.media import Library
 from harness.server import Server
 
@@ -42,6 +43,18 @@ def media(tmp_path_factory):
 def folder(tmp_path_factory, request):
     """A folder for what the tests of one file leave."""
     return tmp_path_factory.mktemp(request.module.__name__)
+
+
+@pytest.fixture(scope="session")
+def fault_library(tmp_path_factory):
+    """The library that stands between a server and its disk and clock."""
+    return build_faults(tmp_path_factory.mktemp("faults"))
+
+
+@pytest.fixture
+def faults(fault_library, tmp_path):
+    """What a server that is started with it suffers: nothing, until the test says so."""
+    return Faults(fault_library, tmp_path)
 
 
 @pytest.fixture(scope="module")

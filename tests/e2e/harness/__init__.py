@@ -1,6 +1,7 @@
 """What the end-to-end tests drive: the real server, real encoders, real players, the vendor's client library.
 
     server    starts and stops the binary, awaits its ready line, keeps its logs
+    faults    lets its disks fail and its clock jump
     encoder   ffmpeg and GStreamer pushing over RTMP
     media     the files they push, made once per run
     player    reads playlists and media back, as a viewer does

@@ -38,6 +38,11 @@ class Library:
         """The same, long enough to be cut off at will."""
         return self._make("long.flv", LONG_S, [*PICTURE, *SOUND, *H264, "-bf", "2", *AAC])
 
+    def brisk(self, seconds):
+        """The same with a keyframe each second, so that a test sees segments soon."""
+        every_second = ["-g", str(FRAME_RATE), "-keyint_min", str(FRAME_RATE)]
+        return self._make(f"brisk-{seconds}.flv", seconds, [*PICTURE, *SOUND, *H264, *every_second, "-bf", "2", *AAC])
+
     def large(self):
         """Another picture size, as an encoder brings back after its settings were changed."""
         picture = ["-f", "lavfi", "-i", f"testsrc2=size={2 * WIDTH}x{2 * HEIGHT}:rate={FRAME_RATE}"]

@@ -124,6 +124,10 @@ class Watcher:
             lambda version: version.sequence + len(version.entries) > sequence, f"segment {sequence} listed at {self.url}", deadline_s
         )
 
+    def listed(self):
+        """Every segment that was ever listed, by its number."""
+        return {entry.sequence: entry for version in self.versions for entry in version.entries}
+
     def assert_sound(self):
         """Everything listed was readable at once, and nothing a player relies on went backwards."""
         assert not self.faults, "\n".join(self.faults)

@@ -7,6 +7,9 @@ from urllib.parse import urljoin
 
 HEAD_TAGS = ("#EXT-X-VERSION", "#EXT-X-TARGETDURATION", "#EXT-X-MEDIA-SEQUENCE", "#EXT-X-DISCONTINUITY-SEQUENCE", "#EXT-X-INDEPENDENT-SEGMENTS", "#EXT-X-PLAYLIST-TYPE")
 
+# Each EXTINF value is rounded to a millisecond, and a date that is less than a picture off is not written.
+DATE_ERROR_S = 0.05
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -40,6 +43,17 @@ class Playlist:
     @property
     def discontinuities(self):
         return sum(entry.discontinuity for entry in self.entries)
+
+    def dates(self):
+        """Unix time in seconds of each dated segment by number; an entry without a date begins where the one before it ends."""
+        dates, at = {}, None
+        for entry in self.entries:
+            if entry.program_date_time is not None:
+                at = entry.program_date_time
+            if at is not None:
+                dates[entry.sequence] = at
+                at += entry.duration_s
+        return dates
 
     def urls(self, base):
         return [urljoin(base, entry.uri) for entry in self.entries]
@@ -107,17 +121,11 @@ def assert_never_backwards(versions):
         last_before = before.entries[-1].sequence if before.entries else -1
         last_after = after.entries[-1].sequence if after.entries else -1
         assert last_after >= last_before, f"the newest segment went away, {where}"
-    dates = {}
+    dates, written = {}, {}
     for version in versions:
-        at = None
-        for entry in version.entries:
-            if entry.program_date_time is not None:
-                at = entry.program_date_time
-            if at is None:
-                continue
-            known = dates.setdefault(entry.sequence, at)
-            # The date of an entry without one follows from the EXTINF values before it, each rounded to a millisecond.
-            assert abs(known - at) < 0.05, f"segment {entry.sequence} moved from {known} to {at}"
-            at += entry.duration_s
-    ordered = [dates[sequence] for sequence in sorted(dates)]
+        for sequence, at in version.dates().items():
+            known = dates.setdefault(sequence, at)
+            assert abs(known - at) < DATE_ERROR_S, f"segment {sequence} moved from {known} to {at}"
+        written.update((entry.sequence, entry.program_date_time) for entry in version.entries if entry.program_date_time is not None)
+    ordered = [written[sequence] for sequence in sorted(written)]
     assert ordered == sorted(ordered), f"PROGRAM-DATE-TIME goes back: {ordered}"

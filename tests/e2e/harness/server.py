@@ -44,12 +44,13 @@ def binary():
 class Server:
     """One data folder and its two listeners; `start` and `stop` as often as a test needs."""
 
-    def __init__(self, data, domains=(), config=None):
+    def __init__(self, data, domains=(), config=None, faults=None):
         self.data = Path(data)
         self.http_port = free_port()
         self.rtmp_port = free_port()
         self._domains = domains
         self._config = config
+        self._faults = faults
         self._process = None
         # What earlier starts have said.
         self.logs = ""
@@ -70,7 +71,8 @@ class Server:
             command += ["--listen", f"127.0.0.1:{port}"]
         if self._config is not None:
             command += ["--config", self._config]
-        self._process = process.Process(command, env=self.environment())
+        faults = {} if self._faults is None else self._faults.environment(self.data)
+        self._process = process.Process(command, env={**self.environment(), **faults})
         try:
             self._process.out.wait_for(r"^alluvium ready")
         except AssertionError as error:
