@@ -47,11 +47,12 @@ impl From<alluvium_oss::Error> for Refusal {
 impl Ingest {
     /// Finds out which channel `request` means and whether it may publish there, and takes the channel's lease.
     ///
-    /// In this order: the URL is read, its bucket found and its signature checked, the channel opened. A refusal leaves
-    /// nothing behind.
+    /// In this order: the URL is read, its bucket found and its signature checked, the spool asked for room, the channel
+    /// opened. A refusal leaves nothing behind.
     pub(crate) async fn admit(&self, request: &PublishRequest, peer: SocketAddr) -> Result<Admitted, Refusal> {
         let target = PublishTarget::parse(&request.app, &request.tc_url, &request.name, &self.domains)?;
         let bucket = self.permitted_bucket(&target).await?;
+        self.check_room().await?;
         let running = self.take_over(&bucket, &target.channel).await?;
         let open = OpenSession {
             bucket,
@@ -68,6 +69,16 @@ impl Ingest {
             .await
             .map_err(|error| refusal("opening the channel", error))?;
         Ok(Admitted { lease, running })
+    }
+
+    async fn check_room(&self) -> Result<(), Refusal> {
+        match self.spool.check_room(self.config.spool_free_min).await {
+            Ok(()) => Ok(()),
+            Err(reason) => {
+                error!(event = "spool_full", %reason, "publishers are refused");
+                Err(Refusal::denied(format!("The server cannot record now: {reason}.")))
+            }
+        }
     }
 
     /// Waits for a session of this channel that is ending, and ends one that has fallen silent, so that what it

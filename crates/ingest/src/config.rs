@@ -6,8 +6,16 @@ use alluvium_rtmp as rtmp;
 /// Settings of the ingest service. The defaults are those of the design, section 7.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where open segments are kept; on the same file system as a local store, which then adopts them by renaming.
+    /// Where segments are kept until they are stored; on the same file system as a local store, which then takes them
+    /// over without copying.
     pub spool_folder: PathBuf,
+    /// Bytes of one channel that may be finished and not yet stored, before media is dropped.
+    pub spool_quota: u64,
+    /// With less free on the spool's disk, nobody new is accepted.
+    pub spool_free_min: u64,
+    /// Makes the spool durable after each round of batches, so that a crash of the machine loses no more than one of
+    /// the process.
+    pub spool_sync: bool,
     /// Bounds on what a peer may send over RTMP.
     pub limits: rtmp::Limits,
     /// From the accepted connection to the end of the handshake.
@@ -33,6 +41,9 @@ impl Config {
     pub fn new(spool_folder: PathBuf) -> Self {
         Self {
             spool_folder,
+            spool_quota: 4 << 30,
+            spool_free_min: 512 << 20,
+            spool_sync: false,
             limits: rtmp::Limits::default(),
             handshake_timeout: Duration::from_secs(5),
             publish_timeout: Duration::from_secs(10),

@@ -15,6 +15,7 @@ use crate::admission::{Admitted, Refusal};
 use crate::end::{End, Gone};
 use crate::recorder::Recorder;
 use crate::session::{Session, Taken, note};
+use crate::storing::Storing;
 use crate::stream::Now;
 use crate::wire::{Step, Wire};
 
@@ -113,7 +114,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Publisher<S> {
             "publish began"
         );
         self.wire.connection.accept();
-        let recorder = Recorder::start(Arc::clone(&self.ingest), lease.clone());
+        let recorder = Recorder::start(Arc::clone(&self.ingest), lease.clone(), self.stop.clone());
         let now = Now::by(&*self.ingest.clock);
         let mut session = Session::new(lease, running, recorder, self.ingest.config.audio_only, now);
         let end = self.record(&mut session, watch).await;
@@ -133,7 +134,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Publisher<S> {
             Ok(watch) => Ok(watch),
             Err(error) => {
                 error!(bucket = %lease.bucket, channel = %lease.channel, %error, "a channel cannot be watched");
-                self.ingest.close(lease).await;
+                let storing = Storing::of(lease, Arc::clone(&self.ingest), self.stop.clone());
+                let (lease, now) = (lease.clone(), self.ingest.clock.now());
+                tokio::spawn(async move { storing.close(&lease, now).await });
                 Err(())
             }
         }
@@ -157,22 +160,33 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Publisher<S> {
             Ok(taken) => taken,
             Err(error) => return End::Gone(error.into()),
         };
+        let mut flush = pin!(sleep_until(Instant::now()));
         loop {
             if let Err(gone) = self.wire.send().await {
                 return End::Gone(gone);
-            }
-            if session.hand_over().await.is_err() {
-                return End::NotRecorded;
             }
             if taken == Taken::Unpublished {
                 return End::Unpublished;
             }
             let media = &mut session.media;
+            let (has_work, flush_due) = (media.stream.has_work(), media.stream.flush_due());
+            if let Some(due) = flush_due
+                && due != flush.deadline()
+            {
+                flush.as_mut().reset(due);
+            }
             tokio::select! {
-                read = self.wire.read(|connection, input| media.take(connection, input, Now::by(&*clock))) => match read {
+                // While work waits for the disk, the socket is not read.
+                room = session.recorder.room(), if has_work => {
+                    if let Some(work) = media.stream.take_work() {
+                        session.recorder.take(work, room);
+                    }
+                }
+                read = self.wire.read(|connection, input| media.take(connection, input, Now::by(&*clock))), if !has_work => match read {
                     Ok(now_taken) => taken = now_taken,
                     Err(gone) => return End::Gone(gone),
                 },
+                () = &mut flush, if flush_due.is_some() => media.stream.flush(),
                 _ = tick.tick() => {
                     if let Some(end) = session.tick(&self.ingest).await {
                         return end;

@@ -59,7 +59,7 @@ impl End {
             Self::Unpublished => return None,
             Self::Gone(Gone::Stopped) => (
                 StatusCode::Failed,
-                "The server is stopping; what was sent is stored.".into(),
+                "The server is stopping; what was sent is kept.".into(),
             ),
             Self::Gone(_) => return None,
             Self::Silent(limit) => (StatusCode::Failed, format!("No media came for {} s.", limit.as_secs())),
@@ -72,7 +72,9 @@ impl End {
             Self::Replaced => (StatusCode::PublishBadName, REPLACED.into()),
             Self::NotRecorded => match outcome {
                 Outcome::Failed(_, reason) => (StatusCode::Failed, format!("The stream cannot be stored: {reason}")),
-                Outcome::Complete(_) | Outcome::Fenced(_) => (StatusCode::PublishBadName, REPLACED.into()),
+                Outcome::Complete(_) | Outcome::Fenced(_) | Outcome::Left(_) => {
+                    (StatusCode::PublishBadName, REPLACED.into())
+                }
             },
         };
         Some(Refusal { code, reason })

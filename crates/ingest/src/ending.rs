@@ -6,12 +6,12 @@ use alluvium_hls::LiveWindow;
 use alluvium_oss::ObjectKey;
 use alluvium_store::{self as store, Condition, Put, recorded_etag};
 use bytes::Bytes;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use crate::Ingest;
-use crate::lister::{entry, playlist_attributes};
+use crate::lister::{entry, playlist_attributes, target_duration_s};
 
 /// Between looks for channels whose publisher has not come back.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -23,13 +23,18 @@ impl Ingest {
     /// Writes ENDLIST into the live playlists of channels to which nobody has come back within the reconnect window,
     /// until `stop` is cancelled.
     ///
-    /// What is to be ended is asked of the catalog, so a restart in between forgets nothing.
+    /// What is to be ended is asked of the catalog, so a restart in between forgets nothing; and a server that was away
+    /// for longer than the window gives every publisher the whole of it to come back.
     pub async fn end_playlists(self: Arc<Self>, stop: CancellationToken) {
         let Some(window) = self.config.reconnect_window else {
             return;
         };
         let mut ticks = interval(INTERVAL.min(window.max(Duration::from_millis(100))));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        tokio::select! {
+            () = sleep(window) => {}
+            () = stop.cancelled() => return,
+        }
         loop {
             tokio::select! {
                 _ = ticks.tick() => self.end_due_playlists().await,
@@ -119,11 +124,4 @@ impl Ingest {
             .when(Condition::Etag(standing));
         self.store.put(bucket, key, put).await.map(drop)
     }
-}
-
-/// The target duration of a playlist that a session has written: it must not fall within the session.
-fn target_duration_s(text: &str) -> u32 {
-    text.lines()
-        .find_map(|line| line.strip_prefix("#EXT-X-TARGETDURATION:")?.trim().parse().ok())
-        .unwrap_or(1)
 }

@@ -22,7 +22,11 @@
 //!   is still ours; the four steps above happen in that order, one segment after the other.
 //! - Every way out of a session (the publisher leaves, is cut off, silent, disabled, replaced, or the server stops)
 //!   finishes the open segment and lists it before the session is closed; only a fenced writer lists nothing more.
-//! - A store that fails or stalls is retried in one place ([`Retry`]); meanwhile media goes on into the spool.
+//! - A store that fails or stalls is retried in one place ([`Retry`]); meanwhile media goes on into the spool, up to its
+//!   quota. Past that, and while the spool's disk refuses, media is dropped: a gap that the log tells and the playlist
+//!   marks with one discontinuity.
+//! - What a killed process has left in the spool is listed by the next one ([`Recovery`]) before its channel is given
+//!   to a publisher.
 //!
 //! It never serves a viewer, never reads media files and never decides who may manage channels.
 //!
@@ -32,7 +36,8 @@
 //! | connections, in all and for each address | [`Gate`] |
 //! | buckets tried for a publish URL that names none | `authorisation::LOST_BUCKET_PAGES_MAX` |
 //! | batches between connection and disk | `spool::BATCHES_WAITING_MAX` |
-//! | finished segments not yet stored | `recorder::SEGMENTS_QUEUED_MAX` |
+//! | finished segments not yet stored | [`Config::spool_quota`], `recorder::SEGMENTS_QUEUED_MAX` |
+//! | one attempt to store, record or list; all attempts of all streams | `storing::ATTEMPT_MAX`, `retry::Budget` |
 
 mod admission;
 mod authorisation;
@@ -42,15 +47,16 @@ mod end;
 mod ending;
 mod faults;
 mod gate;
-mod leftovers;
 mod lister;
 mod recorder;
+mod recovery;
 mod retry;
 mod scratch;
 mod session;
 mod sessions;
 mod spool;
 mod statistics;
+mod storing;
 mod stream;
 mod wire;
 
@@ -63,10 +69,12 @@ use alluvium_store::ObjectStore;
 
 pub use config::Config;
 pub use gate::{Gate, Pass};
+pub use recovery::Recovery;
 pub use retry::Retry;
 
+use retry::Budget;
 use sessions::Sessions;
-use spool::Spool;
+use spool::{Disk, LocalDisk, Runs, Spool};
 
 /// The ingest service: what every publisher's connection is served with.
 ///
@@ -78,7 +86,8 @@ pub struct Ingest {
     store: Arc<dyn ObjectStore>,
     catalog: Arc<dyn Catalog>,
     clock: Arc<dyn Clock>,
-    spool: Spool,
+    spool: Arc<Spool>,
+    retries: Budget,
     sessions: Sessions,
 }
 
@@ -96,7 +105,27 @@ impl Ingest {
         catalog: Arc<dyn Catalog>,
         clock: Arc<dyn Clock>,
     ) -> io::Result<Self> {
-        let spool = Spool::open(&config.spool_folder)?;
+        Self::on_disk(
+            config,
+            domains,
+            node,
+            store,
+            catalog,
+            clock,
+            (Arc::new(LocalDisk), Runs::OnThreads),
+        )
+    }
+
+    fn on_disk(
+        config: Config,
+        domains: Domains,
+        node: NodeId,
+        store: Arc<dyn ObjectStore>,
+        catalog: Arc<dyn Catalog>,
+        clock: Arc<dyn Clock>,
+        (disk, runs): (Arc<dyn Disk>, Runs),
+    ) -> io::Result<Self> {
+        let spool = Spool::open(&config.spool_folder, disk, config.spool_sync, runs)?;
         Ok(Self {
             config,
             domains,
@@ -104,7 +133,8 @@ impl Ingest {
             store,
             catalog,
             clock,
-            spool,
+            spool: Arc::new(spool),
+            retries: Budget::new(),
             sessions: Sessions::default(),
         })
     }

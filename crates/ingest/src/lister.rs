@@ -1,29 +1,20 @@
-use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use alluvium_catalog::{self as catalog, Lease, SegmentRecord};
-use alluvium_hls::{Entry, LiveWindow, Segment};
+use alluvium_hls::{Entry, LiveWindow};
 use alluvium_oss::{ObjectKey, UnixTime};
 use alluvium_store::{self as store, Attributes, Condition, Put, recorded_etag};
 use bytes::Bytes;
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::sleep;
-use tracing::{debug, error, info, warn};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, warn};
 
 use crate::Ingest;
 use crate::recorder::{Finished, Outcome};
-use crate::retry::Retry;
-use crate::spool::Place;
+use crate::spool::{Backlog, Place, Repaired, Spooled, State};
+use crate::storing::{Damaged, Stop, Storing, is_answer, is_final};
 
-/// Names tried for one segment when objects that are not ours already stand under the first ones.
-const NAMES_TRIED_MAX: u32 = 16;
-
-/// Segments are immutable: a year, the longest that RFC 9111 caches care for.
-const SEGMENT_CACHE_CONTROL: &str = "max-age=31536000, immutable";
-
-const SEGMENT_CONTENT_TYPE: &str = "video/mp2t";
 pub(crate) const PLAYLIST_CONTENT_TYPE: &str = "application/x-mpegURL";
 
 /// What a session has put before its viewers.
@@ -34,11 +25,17 @@ pub(crate) struct Listed {
 }
 
 /// Makes finished segments durable, findable and playable, in this order and one after the other.
+///
+/// It gives each segment its sequence and its name, so that one which could not be kept leaves no hole.
 pub(crate) struct Lister {
-    ingest: Arc<Ingest>,
+    storing: Storing,
     lease: Lease,
     window: LiveWindow,
+    next_sequence: u64,
     next_discontinuity_sequence: u64,
+    last_name: Option<UnixTime>,
+    /// Media is missing before the next segment.
+    gap: bool,
     playlist: Playlist,
     listed: Listed,
 }
@@ -51,268 +48,350 @@ struct Playlist {
     condition: Option<Condition>,
 }
 
-/// Why nothing more can be listed.
-enum Stop {
-    Fenced,
-    Failed(String),
-}
-
 impl Lister {
-    pub(crate) fn new(ingest: Arc<Ingest>, lease: Lease) -> Self {
-        let config = &lease.config;
-        let window = LiveWindow::new(
-            config.frag_count as usize,
-            config.frag_duration_s,
-            lease.window.iter().map(entry),
-        );
-        let playlist = Playlist {
-            key: lease.channel.playlist_key(&lease.playlist_name),
-            attributes: playlist_attributes(config.frag_duration_s),
-            condition: None,
-        };
-        let next_discontinuity_sequence = lease.next_discontinuity_sequence;
+    pub(crate) fn new(ingest: Arc<Ingest>, lease: Lease, stop: CancellationToken) -> Self {
         Self {
-            ingest,
-            lease,
-            window,
-            next_discontinuity_sequence,
-            playlist,
+            window: window(&lease, lease.config.frag_duration_s),
+            next_sequence: lease.next_sequence,
+            next_discontinuity_sequence: lease.next_discontinuity_sequence,
+            last_name: lease.last_name,
+            gap: false,
+            playlist: Playlist {
+                key: lease.channel.playlist_key(&lease.playlist_name),
+                attributes: playlist_attributes(lease.config.frag_duration_s),
+                condition: None,
+            },
             listed: Listed::default(),
+            storing: Storing::of(&lease, ingest, stop),
+            lease,
         }
     }
 
+    /// Goes on where the session's first lister was cut off: TARGETDURATION does not fall within a session.
+    pub(crate) async fn resuming(ingest: Arc<Ingest>, lease: Lease, stop: CancellationToken) -> Result<Self, Stop> {
+        let mut lister = Self::new(ingest, lease, stop);
+        if let Some(standing) = lister.standing_target_duration_s().await? {
+            let at_least = standing.max(lister.lease.config.frag_duration_s);
+            lister.window = window(&lister.lease, at_least);
+        }
+        Ok(lister)
+    }
+
     /// Lists what comes until no more does.
-    pub(crate) async fn run(mut self, mut finished: mpsc::Receiver<Finished>) -> Outcome {
-        while let Some(next) = finished.recv().await {
-            let length = next.segment.length;
-            match self.list(next).await {
-                Ok(()) => {
-                    self.listed.segments += 1;
-                    self.listed.bytes += length;
+    pub(crate) async fn run(mut self, mut finished: mpsc::Receiver<Finished>, backlog: &Backlog) -> Outcome {
+        while let Some(Finished { written, length }) = finished.recv().await {
+            let Ok(spooled) = written.await else {
+                return Outcome::Failed(self.listed, "the spool's writer has ended".to_owned());
+            };
+            let done = match self.list(spooled.clone()).await {
+                Err(Stop::Fenced) => {
+                    self.storing.ingest.fenced(&self.lease);
+                    return self.set_all_aside(spooled, finished, backlog).await;
                 }
-                Err(Stop::Fenced) => return Outcome::Fenced(self.listed),
-                Err(Stop::Failed(reason)) => return Outcome::Failed(self.listed, reason),
+                done => done,
+            };
+            if let Err(stop) = done {
+                return self.stopped(stop);
             }
+            backlog.take_away(length);
         }
         Outcome::Complete(self.listed)
     }
 
-    async fn list(&mut self, finished: Finished) -> Result<(), Stop> {
-        let Finished {
-            written,
-            place,
-            segment,
-        } = finished;
-        let path = spooled(written.await)?;
-        let name = self.store(&path, &place, &segment).await?;
-        let record = self.record(&place, &segment, name);
-        let listable_from = self.append(record).await?;
-        let listable_from = self.withdraw_if_deleted(&record).await?.unwrap_or(listable_from);
-        self.window.push(entry(&record));
-        self.window.retain_from(listable_from);
-        self.publish().await?;
-        debug!(
-            bucket = %self.lease.bucket, channel = %self.lease.channel, sequence = record.sequence,
-            length = record.length, "segment listed"
-        );
-        Ok(())
-    }
-
-    fn record(&mut self, place: &Place, segment: &Segment, name: UnixTime) -> SegmentRecord {
-        let discontinuity_sequence = match place.discontinuity {
-            true => self.next_discontinuity_sequence,
-            false => self.next_discontinuity_sequence.saturating_sub(1),
-        };
-        self.next_discontinuity_sequence = discontinuity_sequence + 1;
-        SegmentRecord {
-            session: self.lease.session,
-            sequence: place.sequence,
-            discontinuity_sequence,
-            discontinuity: place.discontinuity,
-            name,
-            program_date_time: place.program_date_time,
-            duration: segment.duration,
-            length: segment.length,
-            crc64: segment.crc64,
-        }
-    }
-
-    /// Step 1. Retries until the store has answered for the object; gives the name under which it stands.
-    async fn store(&self, path: &Path, place: &Place, segment: &Segment) -> Result<UnixTime, Stop> {
-        let mut name = place.name;
-        let mut names_tried = 1;
-        let mut retry = Retry::new();
-        loop {
-            let key = self.lease.channel.segment_key(name);
-            let mut put = Put::file(
-                path,
-                segment.length,
-                segment.crc64,
-                recorded_etag(segment.crc64, segment.length),
-                segment_attributes(),
-                self.ingest.clock.now(),
-            );
-            put.condition = Condition::Absent;
-            match self.ingest.store.put(&self.lease.bucket, &key, put).await {
-                Ok(_) => {
-                    recovered("storing a segment", &retry, &key);
-                    return Ok(name);
-                }
-                Err(store::Error::Exists { .. }) if self.holds(&key, segment.length, segment.crc64).await => {
-                    // The store has the bytes; it did not get round to taking the file.
-                    let _ = tokio::fs::remove_file(path).await;
-                    return Ok(name);
-                }
-                Err(store::Error::Exists { .. }) if names_tried < NAMES_TRIED_MAX => {
-                    name = name.plus(Duration::from_millis(1));
-                    names_tried += 1;
-                }
-                Err(error) => {
-                    self.wait("storing a segment", &key, &error, is_permanent(&error), &mut retry)
-                        .await?
-                }
+    fn stopped(&self, stop: Stop) -> Outcome {
+        let (bucket, channel) = (&self.lease.bucket, &self.lease.channel);
+        match stop {
+            Stop::Fenced => Outcome::Fenced(self.listed),
+            Stop::Left => {
+                warn!(event = "left_in_spool", %bucket, %channel, "stopped before all was listed; the next start will list it");
+                Outcome::Left(self.listed)
+            }
+            Stop::Failed(reason) => {
+                error!(event = "recording_fails", %bucket, %channel, reason, "the recording cannot go on; what is not listed stays in the spool");
+                Outcome::Failed(self.listed, reason)
             }
         }
     }
 
-    /// Whether an earlier attempt, of whose success we did not hear, has stored these very bytes.
-    async fn holds(&self, key: &ObjectKey, length: u64, crc64: u64) -> bool {
-        let head = self.ingest.store.head(&self.lease.bucket, key).await;
-        head.is_ok_and(|info| info.length == length && info.crc64 == crc64)
+    async fn list(&mut self, spooled: Spooled) -> Result<(), Stop> {
+        let repaired = match spooled.state {
+            State::Whole(path, facts) => Some(Repaired {
+                path,
+                place: spooled.place,
+                facts,
+                cut: false,
+            }),
+            State::Torn(_) => self.repair(spooled).await,
+        };
+        match repaired {
+            Some(repaired) => self.list_repaired(repaired).await,
+            None => {
+                self.gap = true;
+                Ok(())
+            }
+        }
+    }
+
+    /// What can be kept of a file whose bytes are not sure.
+    pub(crate) async fn repair(&self, spooled: Spooled) -> Option<Repaired> {
+        let path = spooled.path().to_owned();
+        match self.storing.ingest.spool.repair(spooled).await {
+            Ok(repaired) => repaired,
+            Err(error) => {
+                error!(event = "segment_lost", path = %path.display(), %error, "a segment in the spool can be neither read nor mended");
+                None
+            }
+        }
+    }
+
+    /// Lists a segment; one that turns out to be damaged is mended first.
+    pub(crate) async fn list_repaired(&mut self, repaired: Repaired) -> Result<(), Stop> {
+        let place = repaired.place;
+        let Err(Damaged) = self.try_list(repaired.clone()).await? else {
+            return Ok(());
+        };
+        let state = State::Torn(repaired.path);
+        if let Some(mended) = self.repair(Spooled { place, state }).await
+            && let Ok(()) = self.try_list(mended).await?
+        {
+            return Ok(());
+        }
+        error!(event = "segment_lost", bucket = %self.lease.bucket, channel = %self.lease.channel, order = place.order, "a segment in the spool was damaged, and is lost");
+        self.gap = true;
+        Ok(())
+    }
+
+    async fn try_list(&mut self, segment: Repaired) -> Result<Result<(), Damaged>, Stop> {
+        let Repaired {
+            path,
+            mut place,
+            facts,
+            cut,
+        } = segment;
+        place.discontinuity |= self.gap;
+        let name = match self.last_name {
+            Some(last) if place.name <= last => last.plus(Duration::from_millis(1)),
+            _ => place.name,
+        };
+        let name = match self.storing.store(name, &path, &facts).await? {
+            Ok(name) => name,
+            Err(Damaged) => return Ok(Err(Damaged)),
+        };
+        let record = SegmentRecord {
+            session: self.lease.session,
+            sequence: self.next_sequence,
+            discontinuity_sequence: self.discontinuity_sequence(&place),
+            discontinuity: place.discontinuity,
+            name,
+            program_date_time: place.program_date_time,
+            duration: facts.duration,
+            length: facts.length,
+            crc64: facts.crc64,
+        };
+        let listable_from = self.append(record).await?;
+        self.storing.ingest.spool.remove(path);
+        self.gap = cut;
+        self.next_sequence += 1;
+        self.next_discontinuity_sequence = record.discontinuity_sequence + 1;
+        self.last_name = Some(name);
+        let listable_from = self.withdraw_if_deleted(&record).await?.unwrap_or(listable_from);
+        self.window.push(entry(&record));
+        self.window.retain_from(listable_from);
+        self.publish().await?;
+        self.listed.segments += 1;
+        self.listed.bytes += record.length;
+        debug!(
+            bucket = %self.lease.bucket, channel = %self.lease.channel, sequence = record.sequence,
+            length = record.length, "segment listed"
+        );
+        Ok(Ok(()))
+    }
+
+    fn discontinuity_sequence(&self, place: &Place) -> u64 {
+        match place.discontinuity {
+            true => self.next_discontinuity_sequence,
+            false => self.next_discontinuity_sequence.saturating_sub(1),
+        }
     }
 
     /// Step 2. Gives the first sequence number that a live playlist may still list.
     async fn append(&self, record: SegmentRecord) -> Result<u64, Stop> {
         let key = self.lease.channel.segment_key(record.name);
-        let mut retry = Retry::new();
-        loop {
-            match self.ingest.catalog.append_segment(&self.lease, record).await {
-                Ok(appended) => return Ok(appended.listable_from),
-                Err(catalog::Error::Fenced { .. }) => return Err(Stop::Fenced),
-                Err(error) => {
-                    let permanent = !matches!(error, catalog::Error::Unavailable { .. });
-                    self.wait("recording a segment", &key, &error, permanent, &mut retry)
-                        .await?;
-                }
-            }
+        let appended = self
+            .storing
+            .persist("recording a segment", &key, is_final, || {
+                self.storing.ingest.catalog.append_segment(&self.lease, record)
+            })
+            .await?;
+        match appended {
+            Ok(appended) => Ok(appended.listable_from),
+            Err(catalog::Error::Fenced { .. }) => Err(Stop::Fenced),
+            Err(error) => Err(Stop::Failed(error.to_string())),
         }
     }
 
     /// A client may have deleted the object between steps 1 and 2, when there was no record to withdraw yet. Then the
     /// record goes too; gives the first sequence that may be listed after that.
     async fn withdraw_if_deleted(&self, record: &SegmentRecord) -> Result<Option<u64>, Stop> {
+        let (bucket, ingest) = (&self.lease.bucket, &self.storing.ingest);
         let key = self.lease.channel.segment_key(record.name);
-        match self.ingest.store.head(&self.lease.bucket, &key).await {
+        match ingest.store.head(bucket, &key).await {
             Err(store::Error::NotFound { .. }) => {}
             // Deleting withdraws the record first from now on; a store that does not answer has not deleted it.
             _ => return Ok(None),
         }
-        let mut retry = Retry::new();
-        loop {
-            match self.ingest.catalog.withdraw_segment(&self.lease.bucket, &key).await {
-                Ok(_) => return Ok(Some(record.sequence + 1)),
-                Err(error) => {
-                    let permanent = !matches!(error, catalog::Error::Unavailable { .. });
-                    self.wait("withdrawing a deleted segment", &key, &error, permanent, &mut retry)
-                        .await?;
-                }
-            }
-        }
+        self.storing
+            .persist("withdrawing a deleted segment", &key, is_final, || {
+                ingest.catalog.withdraw_segment(bucket, &key)
+            })
+            .await?
+            .map_err(|error| Stop::Failed(error.to_string()))?;
+        Ok(Some(record.sequence + 1))
     }
 
     /// Step 4. Puts the window's playlist over the one that was there, unless a newer writer has put its own.
-    async fn publish(&mut self) -> Result<(), Stop> {
+    pub(crate) async fn publish(&mut self) -> Result<(), Stop> {
         let text = Bytes::from(self.window.playlist(false));
         let etag = recorded_etag(store::crc64(&text), text.len() as u64);
-        let mut retry = Retry::new();
         loop {
-            let attempt = self.try_publish(text.clone(), etag.clone()).await;
-            match attempt {
-                Ok(()) => {
-                    recovered("writing the playlist", &retry, &self.playlist.key);
-                    self.playlist.condition = Some(Condition::Etag(etag));
-                    return Ok(());
-                }
-                Err(
-                    store::Error::Precondition { .. } | store::Error::Exists { .. } | store::Error::NotFound { .. },
-                ) => {
+            let condition = match self.playlist.condition.take() {
+                Some(condition) => condition,
+                None => {
+                    let standing = self.standing_playlist().await?;
                     self.require_lease().await?;
-                    self.playlist.condition = None;
+                    standing
                 }
-                Err(error) => {
-                    // The put may have succeeded all the same: what stands there now is looked up again.
-                    self.playlist.condition = None;
-                    let key = self.playlist.key.clone();
-                    self.wait("writing the playlist", &key, &error, is_permanent(&error), &mut retry)
-                        .await?;
-                    self.require_lease().await?;
-                }
+            };
+            if condition == Condition::Etag(etag.clone()) {
+                self.playlist.condition = Some(condition);
+                return Ok(());
+            }
+            if self.try_publish(text.clone(), etag.clone(), condition).await? {
+                self.playlist.condition = Some(Condition::Etag(etag));
+                return Ok(());
             }
         }
     }
 
-    async fn try_publish(&mut self, text: Bytes, etag: String) -> Result<(), store::Error> {
-        let condition = match self.playlist.condition.take() {
-            Some(condition) => condition,
-            None => self.standing_playlist().await?,
-        };
-        let mut put = Put::bytes(text, etag, self.playlist.attributes.clone(), self.ingest.clock.now());
-        put.condition = condition;
-        self.ingest
-            .store
-            .put(&self.lease.bucket, &self.playlist.key, put)
-            .await
-            .map(drop)
-    }
-
-    async fn standing_playlist(&self) -> Result<Condition, store::Error> {
-        match self.ingest.store.head(&self.lease.bucket, &self.playlist.key).await {
-            Ok(info) => Ok(Condition::Etag(info.etag)),
-            Err(store::Error::NotFound { .. }) => Ok(Condition::Absent),
-            Err(error) => Err(error),
+    /// Whether the playlist was put. If not, another one stands there than was expected: that of an attempt which we
+    /// took for failed, a client's, or a newer writer's.
+    async fn try_publish(&self, text: Bytes, etag: String, condition: Condition) -> Result<bool, Stop> {
+        let key = &self.playlist.key;
+        let put = Put::bytes(text, etag, self.playlist.attributes.clone(), self.now()).when(condition);
+        let done = self
+            .storing
+            .persist("writing the playlist", key, is_answer, || {
+                self.storing.ingest.store.put(&self.lease.bucket, key, put.clone())
+            })
+            .await?;
+        match done {
+            Ok(_) => Ok(true),
+            Err(store::Error::Precondition { .. } | store::Error::Exists { .. } | store::Error::NotFound { .. }) => {
+                Ok(false)
+            }
+            Err(error) => Err(Stop::Failed(error.to_string())),
         }
     }
 
-    /// Before the standing playlist is looked up and overwritten: are we still the writer?
+    /// What a put requires that replaces the playlist which stands there now.
+    async fn standing_playlist(&self) -> Result<Condition, Stop> {
+        let key = &self.playlist.key;
+        let found = self
+            .storing
+            .persist("looking at the playlist", key, is_answer, || {
+                self.storing.ingest.store.head(&self.lease.bucket, key)
+            })
+            .await?;
+        Ok(match found {
+            Ok(info) => Condition::Etag(info.etag),
+            Err(store::Error::NotFound { .. }) => Condition::Absent,
+            // Its bytes are lost; a new one is the only remedy.
+            Err(_) => Condition::None,
+        })
+    }
+
+    /// The TARGETDURATION that the session's readers have seen last.
+    async fn standing_target_duration_s(&self) -> Result<Option<u32>, Stop> {
+        let (store, key) = (&self.storing.ingest.store, &self.playlist.key);
+        let found = self
+            .storing
+            .persist("reading the playlist", key, is_answer, || {
+                Box::pin(async move {
+                    let object = store.get(&self.lease.bucket, key, None).await?;
+                    object.bytes().await
+                })
+            })
+            .await?;
+        Ok(found
+            .ok()
+            .map(|text| target_duration_s(&String::from_utf8_lossy(&text))))
+    }
+
+    /// Before the standing playlist is overwritten: are we still the writer?
     async fn require_lease(&self) -> Result<(), Stop> {
-        let mut retry = Retry::new();
-        loop {
-            match self
-                .ingest
-                .catalog
-                .live_session(&self.lease.bucket, &self.lease.channel)
-                .await
-            {
-                Ok(Some(live)) if live.epoch == self.lease.epoch => return Ok(()),
-                Ok(_) => return Err(Stop::Fenced),
-                Err(error) => {
-                    let permanent = !matches!(error, catalog::Error::Unavailable { .. });
-                    self.wait("checking the lease", &self.playlist.key, &error, permanent, &mut retry)
-                        .await?;
-                }
-            }
+        let (bucket, channel) = (&self.lease.bucket, &self.lease.channel);
+        let live = self
+            .storing
+            .persist("checking the lease", &self.playlist.key, is_final, || {
+                self.storing.ingest.catalog.live_session(bucket, channel)
+            })
+            .await?;
+        match live {
+            Ok(Some(live)) if live.epoch == self.lease.epoch => Ok(()),
+            Ok(_) | Err(catalog::Error::NotFound { .. }) => Err(Stop::Fenced),
+            Err(error) => Err(Stop::Failed(error.to_string())),
         }
     }
 
-    /// After a failure: waits for the next attempt, or gives up where no attempt can succeed.
-    async fn wait(
-        &self,
-        doing: &'static str,
-        key: &ObjectKey,
-        error: &(dyn std::error::Error + Sync),
-        permanent: bool,
-        retry: &mut Retry,
-    ) -> Result<(), Stop> {
-        let bucket = &self.lease.bucket;
-        if permanent {
-            error!(%bucket, %key, %error, doing, "the recording cannot go on; the segment stays in the spool");
-            return Err(Stop::Failed(format!("{doing} failed: {error}")));
-        }
-        let delay = retry.after_failure();
-        warn!(%bucket, %key, %error, doing, attempt = retry.attempts(), ?delay, "failed; trying again");
-        sleep(delay).await;
-        Ok(())
+    /// Whether the segment was recorded before its writer was killed, and only its file was left.
+    pub(crate) async fn is_recorded(&self, segment: &Repaired) -> Result<bool, Stop> {
+        self.storing
+            .is_recorded(self.lease.session, &segment.place, &segment.facts)
+            .await
     }
+
+    /// A file with this order comes next; where files before it are missing, so is media.
+    pub(crate) fn expect_gap_before(&mut self, order: u64) {
+        self.gap |= order > self.next_sequence;
+    }
+
+    /// Media is missing before what comes next.
+    pub(crate) fn expect_gap(&mut self) {
+        self.gap = true;
+    }
+
+    /// What a fenced writer still has goes where nobody loses it and no playlist shows it.
+    async fn set_all_aside(self, first: Spooled, mut finished: mpsc::Receiver<Finished>, backlog: &Backlog) -> Outcome {
+        let mut next = Some(first);
+        loop {
+            if let Some(spooled) = next.take()
+                && let Err(stop) = self.storing.set_aside(self.lease.session, spooled).await
+            {
+                return self.stopped(stop);
+            }
+            let Some(Finished { written, length }) = finished.recv().await else {
+                return Outcome::Fenced(self.listed);
+            };
+            backlog.take_away(length);
+            next = written.await.ok();
+        }
+    }
+
+    /// Where the media ends that is listed.
+    pub(crate) fn media_end(&self) -> Option<UnixTime> {
+        let last = self.window.entries().last()?;
+        let duration = Duration::from_micros(last.duration.saturating_mul(100) / 9);
+        Some(UnixTime::from_millis(last.program_date_time_ms).plus(duration))
+    }
+
+    fn now(&self) -> UnixTime {
+        self.storing.ingest.clock.now()
+    }
+}
+
+fn window(lease: &Lease, target_duration_s: u32) -> LiveWindow {
+    let count = lease.config.frag_count as usize;
+    LiveWindow::new(count, target_duration_s, lease.window.iter().map(entry))
 }
 
 /// What a playlist says of a recorded segment.
@@ -336,31 +415,9 @@ pub(crate) fn playlist_attributes(frag_duration_s: u32) -> Attributes {
     }
 }
 
-fn segment_attributes() -> Attributes {
-    Attributes {
-        content_type: Some(SEGMENT_CONTENT_TYPE.to_owned()),
-        cache_control: Some(SEGMENT_CACHE_CONTROL.to_owned()),
-        ..Attributes::default()
-    }
-}
-
-/// The path of the complete file, or why there is none.
-fn spooled(written: Result<io::Result<PathBuf>, oneshot::error::RecvError>) -> Result<PathBuf, Stop> {
-    let error = match written {
-        Ok(Ok(path)) => return Ok(path),
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => "its writer has ended".to_owned(),
-    };
-    error!(%error, "the spool cannot be written; the recording stops");
-    Err(Stop::Failed(format!("the recording disk cannot be written: {error}")))
-}
-
-fn is_permanent(error: &store::Error) -> bool {
-    !matches!(error, store::Error::Unavailable { .. })
-}
-
-fn recovered(what: &'static str, retry: &Retry, key: &ObjectKey) {
-    if retry.attempts() > 0 {
-        info!(%key, attempts = retry.attempts() + 1, "{what} succeeded again");
-    }
+/// The target duration of a playlist that a session has written: it must not fall within the session.
+pub(crate) fn target_duration_s(text: &str) -> u32 {
+    text.lines()
+        .find_map(|line| line.strip_prefix("#EXT-X-TARGETDURATION:")?.trim().parse().ok())
+        .unwrap_or(1)
 }

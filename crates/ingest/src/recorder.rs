@@ -1,25 +1,30 @@
 use std::sync::Arc;
 
-use alluvium_catalog::{self as catalog, Lease};
+use alluvium_catalog::Lease;
 use alluvium_hls::Segment;
-use tokio::sync::mpsc;
+use alluvium_oss::UnixTime;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::mpsc::{self, OwnedPermit, error::TrySendError};
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use crate::Ingest;
 use crate::lister::{Listed, Lister};
-use crate::spool::{Place, SessionSpool, SpoolFile, Written};
+use crate::spool::{Backlog, Facts, Gap, Place, SessionSpool, SpoolFile, Written};
+use crate::storing::Storing;
 use crate::stream::Work;
 
-/// Finished segments that may wait for the store before the publisher has to wait too.
-const SEGMENTS_QUEUED_MAX: usize = 64;
+/// Finished segments that may wait for the store before media is dropped: more than two hours of two seconds each. The
+/// quota of bytes is reached before, unless the segments are tiny.
+const SEGMENTS_QUEUED_MAX: usize = 4096;
 
-/// A complete segment, which may still be on its way into the spool.
+/// A segment whose file is complete as soon as its last batches are written.
 #[derive(Debug)]
 pub(crate) struct Finished {
     pub(crate) written: Written,
-    pub(crate) place: Place,
-    pub(crate) segment: Segment,
+    /// Bytes, as counted in the backlog.
+    pub(crate) length: u64,
 }
 
 /// How a session's recording ended.
@@ -27,79 +32,127 @@ pub(crate) struct Finished {
 pub(crate) enum Outcome {
     /// All that was accepted is stored and listed.
     Complete(Listed),
-    /// Another writer has the channel; what was not listed by then stays in the spool.
+    /// Another writer has the channel; what was not listed by then is stored, but in no playlist.
     Fenced(Listed),
-    /// The spool, or the channel's bucket, is gone; in words.
+    /// The server stops and the store does not answer: the rest is in the spool, for the next start.
+    Left(Listed),
+    /// The catalog cannot go on; in words.
     Failed(Listed, String),
 }
 
 /// One session's way from work to listed segments: batches go to the spool's writer, finished segments to a lister in a
 /// task of its own. When no more work comes, whatever became of the connection, the lister lists all there is and closes
 /// the session.
+///
+/// While as much waits for the store as the spool's quota allows, segments are dropped from their beginning: a gap.
 pub(crate) struct Recorder {
     spool: SessionSpool,
+    next_order: u64,
     writing: Writing,
+    gap: Gap,
+    backlog: Backlog,
+    backlog_max: u64,
     finished: mpsc::Sender<Finished>,
     lister: JoinHandle<Outcome>,
 }
 
 /// What the session has in the spool's writer.
 enum Writing {
-    /// Between segments.
+    /// Between segments, or in a gap.
     Nothing,
-    Segment(Place, SpoolFile),
+    /// A segment, and its place in the lister's queue.
+    Segment(SpoolFile, OwnedPermit<Finished>),
 }
 
-/// The recorder takes no more work; [`Recorder::finish`] says why.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Ended;
-
 impl Recorder {
-    pub(crate) fn start(ingest: Arc<Ingest>, lease: Lease) -> Self {
-        let spool = ingest.spool.session(lease.session);
+    pub(crate) fn start(ingest: Arc<Ingest>, lease: Lease, stop: CancellationToken) -> Self {
+        let spool = ingest.spool.session(&lease);
         let (finished, to_list) = mpsc::channel(SEGMENTS_QUEUED_MAX);
+        let backlog = Backlog::default();
         Self {
             spool,
+            next_order: lease.next_sequence,
             writing: Writing::Nothing,
+            gap: Gap::default(),
+            backlog_max: ingest.config.spool_quota,
+            backlog: backlog.clone(),
             finished,
-            lister: tokio::spawn(list(ingest, lease, to_list)),
+            lister: tokio::spawn(list(ingest, lease, stop, backlog, to_list)),
         }
     }
 
-    /// Takes work in order; waits while too much of it waits for the disk or the store.
-    pub(crate) async fn take(&mut self, work: Work) -> Result<(), Ended> {
+    /// Room for one piece of work; waits while too much of the session waits for the disk. Cancel safe.
+    pub(crate) async fn room(&self) -> OwnedSemaphorePermit {
+        self.spool.room().await
+    }
+
+    /// Takes work, in order.
+    pub(crate) fn take(&mut self, work: Work, room: OwnedSemaphorePermit) {
         match work {
-            Work::Begin(place) => {
-                self.writing = Writing::Segment(place, self.spool.create(place));
-                Ok(())
-            }
+            Work::Begin {
+                name,
+                program_date_time,
+                discontinuity,
+            } => self.begin(name, program_date_time, discontinuity),
             Work::Batch(batch) => match &self.writing {
-                Writing::Segment(_, file) => self.spool.append(file, batch).await.map_err(|_| Ended),
-                Writing::Nothing => Ok(()),
+                Writing::Segment(file, _) => file.append(batch, room),
+                Writing::Nothing => self.gap.add(batch.len()),
             },
-            Work::End(segment) => match std::mem::replace(&mut self.writing, Writing::Nothing) {
-                Writing::Segment(place, file) => {
-                    let written = file.finish();
-                    let finished = Finished {
-                        written,
-                        place,
-                        segment,
-                    };
-                    self.finished.send(finished).await.map_err(|_| Ended)
-                }
-                Writing::Nothing => Ok(()),
-            },
+            Work::End(segment) => self.end(&segment),
         }
     }
 
-    /// Completes when the recorder takes no more work.
+    fn begin(&mut self, name: UnixTime, program_date_time: UnixTime, discontinuity: bool) {
+        let channel = self.spool.channel();
+        if self.backlog.bytes() >= self.backlog_max {
+            let reason = format_args!("{} bytes of the channel wait for the store", self.backlog.bytes());
+            self.gap.begin(channel, &reason);
+            return;
+        }
+        let queued = match self.finished.clone().try_reserve_owned() {
+            Ok(queued) => queued,
+            Err(TrySendError::Full(_)) => {
+                let reason = format_args!("{SEGMENTS_QUEUED_MAX} segments of the channel wait for the store");
+                self.gap.begin(channel, &reason);
+                return;
+            }
+            // The lister has ended: so will the session.
+            Err(TrySendError::Closed(_)) => return,
+        };
+        let place = Place {
+            order: self.next_order,
+            name,
+            program_date_time,
+            discontinuity: self.gap.end(channel) || discontinuity,
+        };
+        self.next_order += 1;
+        self.writing = Writing::Segment(self.spool.create(place), queued);
+    }
+
+    fn end(&mut self, segment: &Segment) {
+        let Writing::Segment(file, queued) = std::mem::replace(&mut self.writing, Writing::Nothing) else {
+            return;
+        };
+        let facts = Facts {
+            length: segment.length,
+            crc64: segment.crc64,
+            duration: segment.duration,
+        };
+        self.backlog.add(facts.length);
+        queued.send(Finished {
+            written: file.finish(facts),
+            length: facts.length,
+        });
+    }
+
+    /// Completes when the recorder takes no more work; [`finish`](Self::finish) says why.
     pub(crate) async fn ended(&self) {
         self.finished.closed().await;
     }
 
     /// No more work comes: waits until all of it is listed and the session is closed.
     pub(crate) async fn finish(self) -> Outcome {
-        drop(self.finished);
+        drop((self.finished, self.writing));
         match self.lister.await {
             Ok(outcome) => outcome,
             Err(error) => {
@@ -110,21 +163,20 @@ impl Recorder {
     }
 }
 
-async fn list(ingest: Arc<Ingest>, lease: Lease, finished: mpsc::Receiver<Finished>) -> Outcome {
-    let outcome = Lister::new(Arc::clone(&ingest), lease.clone()).run(finished).await;
+async fn list(
+    ingest: Arc<Ingest>,
+    lease: Lease,
+    stop: CancellationToken,
+    backlog: Backlog,
+    finished: mpsc::Receiver<Finished>,
+) -> Outcome {
+    let outcome = Lister::new(Arc::clone(&ingest), lease.clone(), stop.clone())
+        .run(finished, &backlog)
+        .await;
     ingest.spool.close_session(lease.session).await;
-    ingest.close(&lease).await;
-    outcome
-}
-
-impl Ingest {
-    /// Ends the session in the catalog; the channel is free from then on.
-    pub(crate) async fn close(&self, lease: &Lease) {
-        match self.catalog.close_session(lease, self.clock.now()).await {
-            Ok(()) | Err(catalog::Error::Fenced { .. }) => {}
-            Err(error) => {
-                error!(bucket = %lease.bucket, channel = %lease.channel, %error, "a session could not be closed in the catalog");
-            }
-        }
+    if !matches!(outcome, Outcome::Left(_)) {
+        let now = ingest.clock.now();
+        Storing::of(&lease, ingest, stop).close(&lease, now).await;
     }
+    outcome
 }

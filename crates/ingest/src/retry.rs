@@ -1,11 +1,14 @@
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rand::RngExt;
+use tokio::time::{Instant, sleep_until};
 
 /// How long to wait before trying a failed store or catalog call again: doubling from a first delay to a cap, with
 /// jitter so that the streams of a recovering store do not all come at once.
 ///
-/// This is the only place where recording retries; stores and catalogs let their errors pass.
+/// Together with the [`Budget`] this is the only place where recording retries; stores and catalogs let their errors
+/// pass.
 #[derive(Debug, Clone)]
 pub struct Retry {
     next: Duration,
@@ -46,6 +49,37 @@ impl Default for Retry {
     }
 }
 
+/// What all streams together may retry: a store that has been away for long is not run down by everybody at once when it
+/// comes back.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    /// When the next retry may be made. Held for one addition, never across an await.
+    next: Mutex<Instant>,
+}
+
+impl Budget {
+    /// Retries a second, of all streams.
+    pub(crate) const PER_SECOND: u32 = 200;
+
+    pub(crate) fn new() -> Self {
+        Self {
+            next: Mutex::new(Instant::now()),
+        }
+    }
+
+    /// Waits for the caller's turn to retry.
+    pub(crate) async fn turn(&self) {
+        sleep_until(self.take()).await;
+    }
+
+    fn take(&self) -> Instant {
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = (*next).max(Instant::now());
+        *next = turn + Duration::from_secs(1) / Self::PER_SECOND;
+        turn
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,5 +97,26 @@ mod tests {
             assert_eq!(retry.attempts(), attempt);
             full = (full * 2).min(Retry::CAP);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn all_streams_together_retry_at_the_rate_of_the_budget() {
+        let budget = Budget::new();
+        let began = Instant::now();
+        for _ in 0..=10 * Budget::PER_SECOND {
+            budget.turn().await;
+        }
+        assert_eq!(began.elapsed(), Duration::from_secs(10));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn turns_that_nobody_took_are_not_saved_up() {
+        let budget = Budget::new();
+        tokio::time::advance(Duration::from_secs(60)).await;
+        let began = Instant::now();
+        for _ in 0..=Budget::PER_SECOND {
+            budget.turn().await;
+        }
+        assert_eq!(began.elapsed(), Duration::from_secs(1));
     }
 }

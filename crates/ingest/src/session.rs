@@ -8,7 +8,7 @@ use tracing::{debug, info, warn};
 use crate::Ingest;
 use crate::admission::Refusal;
 use crate::end::End;
-use crate::recorder::{Ended, Outcome, Recorder};
+use crate::recorder::{Outcome, Recorder};
 use crate::sessions::Running;
 use crate::stream::{Now, Stream};
 use crate::wire::Step;
@@ -24,7 +24,7 @@ pub(crate) struct Session {
 /// What the bytes of the wire go into.
 pub(crate) struct Media {
     pub(crate) running: Running,
-    stream: Stream,
+    pub(crate) stream: Stream,
     /// When media last came; at first, when the session began.
     heard: Instant,
 }
@@ -86,16 +86,6 @@ impl Session {
         }
     }
 
-    /// Gives the recorder what the stream has for it; waits while its queue is full.
-    pub(crate) async fn hand_over(&mut self) -> Result<(), Ended> {
-        if self.media.stream.has_work() {
-            for work in self.media.stream.take_work() {
-                self.recorder.take(work).await?;
-            }
-        }
-        Ok(())
-    }
-
     /// Looks at the clock, once a second or so: is there media, and is the lease still ours?
     pub(crate) async fn tick(&mut self, ingest: &Ingest) -> Option<End> {
         let config = &ingest.config;
@@ -106,7 +96,6 @@ impl Session {
         if now.instant.duration_since(self.media.heard) >= config.silence_timeout {
             return Some(End::Silent(config.silence_timeout));
         }
-        self.media.stream.flush(now);
         let activity = Activity {
             at: now.wall,
             last_media: self.media.running.last_heard(),
@@ -150,15 +139,16 @@ impl Session {
     pub(crate) async fn finish(mut self, ingest: &Ingest, end: &End) -> Outcome {
         self.media.running.ending();
         self.media.stream.finish(Now::by(&*ingest.clock));
-        for work in self.media.stream.take_work() {
-            // A recorder that takes no more says why when it is finished.
-            let _ = self.recorder.take(work).await;
+        while let Some(work) = self.media.stream.take_work() {
+            let room = self.recorder.room().await;
+            self.recorder.take(work, room);
         }
         let faults = self.media.stream.faults();
         let outcome = self.recorder.finish().await;
         let (listed, recording) = match &outcome {
             Outcome::Complete(listed) => (listed, "complete"),
             Outcome::Fenced(listed) => (listed, "taken over"),
+            Outcome::Left(listed) => (listed, "left to the next start"),
             Outcome::Failed(listed, _) => (listed, "failed"),
         };
         info!(

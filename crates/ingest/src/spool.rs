@@ -1,55 +1,93 @@
-//! Open and finished segments on this machine's disk, until a store has answered for them.
+//! Open and finished segments on this machine's disk, until they are stored and recorded.
 //!
 //! ```text
-//! <spool>/<session>/<sequence>-<name>-<program date time>[-d].ts
+//! <spool>/<session>/channel      whose: bucket and channel, a line each
+//! <spool>/<session>/*.open       being written, or cut off
+//! <spool>/<session>/*.ts         complete
 //! ```
 //!
-//! The path says all that is needed to list the segment later: the catalog knows the session's channel and epoch, the
-//! file name holds its sequence number, its name and program date time in Unix milliseconds, and whether a
-//! discontinuity stands before it.
+//! A file's name ([`FileName`]) says where the segment belongs and, once it is complete, what it must hold. So whoever
+//! finds the files of a killed process knows all that is needed to list them: see `recovery`.
 //!
 //! One thread writes all of it: see [`writer`].
 
+mod disk;
+mod gap;
+mod name;
+mod repair;
+mod room;
 mod writer;
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use alluvium_catalog::SessionId;
-use alluvium_oss::UnixTime;
+use alluvium_catalog::{Lease, SessionId};
+use alluvium_oss::{BucketName, ChannelName, UnixTime};
 use bytes::Bytes;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::spawn_blocking;
 
-use writer::{Command, FileId, Writer};
+pub(crate) use disk::{Disk, LocalDisk};
+pub(crate) use gap::Gap;
+use name::{FileName, Form};
+pub(crate) use repair::Repaired;
+use writer::{Command, FileId, Folder, Writer};
 
-/// Batches (32 KiB or 200 ms) of one session that may wait to be written before its socket is no longer read: 1 MiB.
+/// Batches (32 KiB or 150 ms) of one session that may wait to be written before its socket is no longer read: 1 MiB.
 const BATCHES_WAITING_MAX: usize = 32;
+
+/// Says whose segments lie beside it.
+const CHANNEL_FILE: &str = "channel";
 
 /// The folder below which every session keeps its segments.
 #[derive(Debug)]
 pub(crate) struct Spool {
     folder: PathBuf,
+    disk: Arc<dyn Disk>,
     writer: Arc<Writer>,
+    runs: Runs,
 }
 
-/// Where a segment will stand in its channel; known when it begins.
+/// Where file work is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Runs {
+    /// On threads that may block.
+    OnThreads,
+    /// On the runtime: for simulations, whose disk does not block.
+    #[cfg(test)]
+    AsTasks,
+}
+
+/// Where a segment stands in its session; known when it begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Place {
-    pub(crate) sequence: u64,
+    /// Rises by one with each file of the session; the first has the sequence at which its lease begins.
+    pub(crate) order: u64,
+    /// Wall clock at which it began: the name it would like to have.
     pub(crate) name: UnixTime,
     pub(crate) program_date_time: UnixTime,
     pub(crate) discontinuity: bool,
 }
 
+/// What a complete segment is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Facts {
+    /// Bytes.
+    pub(crate) length: u64,
+    /// CRC-64/XZ.
+    pub(crate) crc64: u64,
+    /// Ticks of 90 kHz.
+    pub(crate) duration: u64,
+}
+
 /// One session's part of the spool.
 #[derive(Debug)]
 pub(crate) struct SessionSpool {
-    folder: PathBuf,
+    folder: Arc<Folder>,
     writer: Arc<Writer>,
-    /// A place for each batch that waits; closed when a file of the session could not be written.
+    /// A place for each batch that waits.
     waiting: Arc<Semaphore>,
 }
 
@@ -60,57 +98,153 @@ pub(crate) struct SpoolFile {
     writer: Arc<Writer>,
 }
 
-/// A finished file: its path, once all of it has been written.
-pub(crate) type Written = oneshot::Receiver<io::Result<PathBuf>>;
+/// A file that is no longer written, once all of it has been.
+pub(crate) type Written = oneshot::Receiver<Spooled>;
 
-/// The disk does not take what the session sends; the file's [`Written`] says why.
+/// What became of a segment's file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Spooled {
+    /// As it was begun, but behind a discontinuity where the disk has swallowed what came before it.
+    pub(crate) place: Place,
+    pub(crate) state: State,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum State {
+    Whole(PathBuf, Facts),
+    /// Its end is missing, or all of it: there may be no such file.
+    Torn(PathBuf),
+}
+
+/// What a session has left in the spool.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Full;
+pub(crate) struct Leftover {
+    pub(crate) session: SessionId,
+    /// Whose; `None` where that was not written.
+    pub(crate) channel: Option<(BucketName, ChannelName)>,
+    /// In order.
+    pub(crate) files: Vec<Spooled>,
+}
 
 impl Spool {
     /// Creates the folder where it is missing, makes sure that files can be made in it, and starts the writer.
-    pub(crate) fn open(folder: &Path) -> io::Result<Self> {
-        let described = |error: io::Error| io::Error::new(error.kind(), format!("spool {}: {error}", folder.display()));
-        fs::create_dir_all(folder).map_err(described)?;
-        let probe = folder.join(".probe");
-        fs::File::create(&probe).map_err(described)?;
-        fs::remove_file(&probe).map_err(described)?;
-        Ok(Self {
+    ///
+    /// With `sync`, what was written is made durable after each round of batches.
+    pub(crate) fn open(folder: &Path, disk: Arc<dyn Disk>, sync: bool, runs: Runs) -> io::Result<Self> {
+        let spool = Self {
             folder: folder.to_owned(),
-            writer: Writer::start()?,
-        })
-    }
-
-    /// The sessions that have files here, each with how many; what is not a session's folder is passed over.
-    pub(crate) fn leftovers(&self) -> io::Result<Vec<(PathBuf, usize)>> {
-        let mut found = Vec::new();
-        for entry in fs::read_dir(&self.folder)? {
-            let path = entry?.path();
-            if path.is_dir() {
-                let files = fs::read_dir(&path)?.count();
-                if files == 0 {
-                    fs::remove_dir(&path)?;
-                } else {
-                    found.push((path, files));
-                }
-            }
+            writer: Writer::new(Arc::clone(&disk), sync),
+            disk,
+            runs,
+        };
+        spool
+            .disk
+            .create_folder(folder)
+            .and_then(|()| spool.probe())
+            .map_err(|error| io::Error::new(error.kind(), format!("spool {}: {error}", folder.display())))?;
+        match runs {
+            Runs::OnThreads => spool.writer.start()?,
+            #[cfg(test)]
+            Runs::AsTasks => drop(tokio::spawn(Arc::clone(&spool.writer).run_as_task())),
         }
-        Ok(found)
+        Ok(spool)
     }
 
-    pub(crate) fn session(&self, session: SessionId) -> SessionSpool {
+    pub(crate) fn session(&self, lease: &Lease) -> SessionSpool {
         SessionSpool {
-            folder: self.session_folder(session),
+            folder: self.folder_of(lease),
             writer: Arc::clone(&self.writer),
             waiting: Arc::new(Semaphore::new(BATCHES_WAITING_MAX)),
         }
     }
 
-    /// Removes the session's folder when nothing is left in it.
+    /// A segment is stored and recorded: its file is needed no more.
+    pub(crate) fn remove(&self, path: PathBuf) {
+        self.writer.push(Command::Remove { path });
+    }
+
+    /// Removes the session's folder when no segment is left in it; what was removed before is gone then.
     pub(crate) async fn close_session(&self, session: SessionId) {
-        let folder = self.session_folder(session);
-        // A folder that still holds segments, or was never made, stays as it is.
-        let _ = spawn_blocking(move || fs::remove_dir(folder)).await;
+        let (done, closed) = oneshot::channel();
+        let session = Arc::new(Folder {
+            path: self.session_folder(session),
+            channel: String::new(),
+            gap: Default::default(),
+        });
+        self.writer.push(Command::Close { session, done });
+        // The writer outlives every session.
+        let _ = closed.await;
+    }
+
+    /// What sessions have left here; what is not of the spool is passed over.
+    pub(crate) async fn leftovers(self: &Arc<Self>) -> io::Result<Vec<Leftover>> {
+        self.aside(Self::read_leftovers).await
+    }
+
+    /// Does file work where it may block.
+    async fn aside<T: Send + 'static>(self: &Arc<Self>, work: impl FnOnce(&Self) -> T + Send + 'static) -> T {
+        match self.runs {
+            Runs::OnThreads => {
+                let spool = Arc::clone(self);
+                match spawn_blocking(move || work(&spool)).await {
+                    Ok(done) => done,
+                    Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+                }
+            }
+            #[cfg(test)]
+            Runs::AsTasks => work(self),
+        }
+    }
+
+    fn read_leftovers(&self) -> io::Result<Vec<Leftover>> {
+        let mut found = Vec::new();
+        for folder in self.disk.list(&self.folder)? {
+            if let Some(session) = file_name(&folder).and_then(|name| name.parse().ok()) {
+                found.push(self.read_leftover(session, &folder)?);
+            }
+        }
+        Ok(found)
+    }
+
+    fn read_leftover(&self, session: SessionId, folder: &Path) -> io::Result<Leftover> {
+        let mut files = Vec::new();
+        let mut channel = None;
+        for path in self.disk.list(folder)? {
+            let Some(name) = file_name(&path) else { continue };
+            match FileName::parse(name) {
+                Some(FileName { place, form }) => {
+                    let state = match form {
+                        Form::Open => State::Torn(path),
+                        Form::Whole(facts) => State::Whole(path, facts),
+                    };
+                    files.push(Spooled { place, state });
+                }
+                None if name == CHANNEL_FILE => channel = self.read_channel(&path),
+                None => {}
+            }
+        }
+        files.sort_by_key(|file| file.place.order);
+        Ok(Leftover {
+            session,
+            channel,
+            files,
+        })
+    }
+
+    fn read_channel(&self, path: &Path) -> Option<(BucketName, ChannelName)> {
+        let mut text = Vec::new();
+        self.disk.read(path, &mut |piece| text.extend_from_slice(piece)).ok()?;
+        let text = String::from_utf8(text).ok()?;
+        let (bucket, channel) = text.strip_suffix('\n')?.split_once('\n')?;
+        Some((BucketName::parse(bucket).ok()?, ChannelName::parse(channel).ok()?))
+    }
+
+    fn folder_of(&self, lease: &Lease) -> Arc<Folder> {
+        Arc::new(Folder {
+            path: self.session_folder(lease.session),
+            channel: format!("{}\n{}\n", lease.bucket, lease.channel),
+            gap: Default::default(),
+        })
     }
 
     fn session_folder(&self, session: SessionId) -> PathBuf {
@@ -128,32 +262,44 @@ impl SessionSpool {
     /// Begins a segment's file.
     pub(crate) fn create(&self, place: Place) -> SpoolFile {
         let id = self.writer.next_id();
-        let path = self.folder.join(place.file_name());
-        let waiting = Arc::clone(&self.waiting);
-        self.writer.push(Command::Create { id, path, waiting });
+        let session = Arc::clone(&self.folder);
+        self.writer.push(Command::Create { id, place, session });
         SpoolFile {
             id,
             writer: Arc::clone(&self.writer),
         }
     }
 
-    /// Appends to the file, in order; waits while too much of the session waits for the disk.
-    pub(crate) async fn append(&self, file: &SpoolFile, batch: Bytes) -> Result<(), Full> {
-        let place = Arc::clone(&self.waiting).acquire_owned().await.map_err(|_| Full)?;
-        self.writer.push(Command::Append {
-            id: file.id,
-            batch,
-            place,
-        });
-        Ok(())
+    /// Room for one batch; waits while too much of the session waits for the disk. Cancel safe.
+    pub(crate) async fn room(&self) -> OwnedSemaphorePermit {
+        let room = Arc::clone(&self.waiting).acquire_owned().await;
+        room.expect("the semaphore is never closed")
+    }
+
+    /// Bucket and channel, as the spool and the log name them.
+    pub(crate) fn channel(&self) -> &str {
+        &self.folder.channel
     }
 }
 
 impl SpoolFile {
-    /// The file is complete; what was appended is written before its path is told.
-    pub(crate) fn finish(self) -> Written {
+    /// Appends to the file, in order.
+    pub(crate) fn append(&self, batch: Bytes, room: OwnedSemaphorePermit) {
+        self.writer.push(Command::Append {
+            id: self.id,
+            batch,
+            room,
+        });
+    }
+
+    /// The file is complete; what was appended is written before the answer comes.
+    pub(crate) fn finish(self, facts: Facts) -> Written {
         let (done, written) = oneshot::channel();
-        self.writer.push(Command::Finish { id: self.id, done });
+        self.writer.push(Command::Finish {
+            id: self.id,
+            facts,
+            done,
+        });
         written
     }
 }
@@ -164,95 +310,35 @@ impl Drop for SpoolFile {
     }
 }
 
-impl Place {
-    fn file_name(&self) -> String {
-        format!(
-            "{}-{}-{}{}.ts",
-            self.sequence,
-            self.name.as_millis(),
-            self.program_date_time.as_millis(),
-            if self.discontinuity { "-d" } else { "" }
-        )
+impl Spooled {
+    pub(crate) fn path(&self) -> &Path {
+        match &self.state {
+            State::Whole(path, _) | State::Torn(path) => path,
+        }
     }
+}
+
+/// Bytes of finished segments of one session that are not stored yet.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Backlog(Arc<AtomicU64>);
+
+impl Backlog {
+    pub(crate) fn bytes(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn add(&self, bytes: u64) {
+        self.0.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn take_away(&self, bytes: u64) {
+        self.0.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+fn file_name(path: &Path) -> Option<&str> {
+    path.file_name()?.to_str()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn place(sequence: u64) -> Place {
-        Place {
-            sequence,
-            name: UnixTime::from_millis(1_700_000_000_123),
-            program_date_time: UnixTime::from_millis(1_700_000_000_100),
-            discontinuity: sequence == 0,
-        }
-    }
-
-    #[tokio::test]
-    async fn appends_in_order_under_a_name_that_says_where_it_belongs() {
-        let folder = tempfile::tempdir().unwrap();
-        let spool = Spool::open(&folder.path().join("spool")).unwrap();
-        let session = spool.session(SessionId::from_bits(7));
-        let (file, other) = (session.create(place(0)), session.create(place(1)));
-        session.append(&file, Bytes::from_static(b"ab")).await.unwrap();
-        session.append(&other, Bytes::from_static(b"--")).await.unwrap();
-        session.append(&file, Bytes::from_static(b"cd")).await.unwrap();
-        let path = file.finish().await.unwrap().unwrap();
-        assert_eq!(path.file_name().unwrap(), "0-1700000000123-1700000000100-d.ts");
-        assert_eq!(fs::read(&path).unwrap(), b"abcd");
-        assert_eq!(spool.leftovers().unwrap(), [(path.parent().unwrap().to_owned(), 2)]);
-    }
-
-    #[tokio::test]
-    async fn a_closed_session_leaves_no_folder_unless_a_segment_is_left() {
-        let folder = tempfile::tempdir().unwrap();
-        let spool = Spool::open(folder.path()).unwrap();
-        let session = SessionId::from_bits(1);
-        let path = spool.session(session).create(place(1)).finish().await.unwrap().unwrap();
-        spool.close_session(session).await;
-        assert!(path.exists());
-        fs::remove_file(&path).unwrap();
-        spool.close_session(session).await;
-        assert!(!path.parent().unwrap().exists());
-    }
-
-    #[tokio::test]
-    async fn a_disk_that_does_not_write_takes_no_more_and_says_why_at_the_end() {
-        let folder = tempfile::tempdir().unwrap();
-        let spool = Spool::open(folder.path()).unwrap();
-        let session = spool.session(SessionId::from_bits(2));
-        fs::write(folder.path().join(SessionId::from_bits(2).to_string()), "in the way").unwrap();
-        let file = session.create(place(0));
-        while session.append(&file, Bytes::from_static(b"x")).await.is_ok() {
-            tokio::task::yield_now().await;
-        }
-        let error = file.finish().await.unwrap().unwrap_err();
-        assert_ne!(error.to_string(), "");
-    }
-
-    #[tokio::test]
-    async fn a_session_waits_at_the_limit_of_waiting_batches() {
-        let folder = tempfile::tempdir().unwrap();
-        let spool = Spool::open(folder.path()).unwrap();
-        let session = spool.session(SessionId::from_bits(3));
-        let file = session.create(place(0));
-        let held: Vec<_> = (0..BATCHES_WAITING_MAX)
-            .map(|_| Arc::clone(&session.waiting).try_acquire_owned().unwrap())
-            .collect();
-        let mut waits = std::pin::pin!(session.append(&file, Bytes::from_static(b"x")));
-        assert!(futures_util::poll!(waits.as_mut()).is_pending());
-        drop(held);
-        waits.await.unwrap();
-    }
-
-    #[test]
-    fn says_which_folder_cannot_be_used() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let error = Spool::open(&file.path().join("spool")).unwrap_err();
-        assert!(
-            error.to_string().contains(&file.path().display().to_string()),
-            "{error}"
-        );
-    }
-}
+mod tests;

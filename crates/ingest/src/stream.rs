@@ -1,3 +1,4 @@
+use std::collections::VecDeque;
 use std::mem;
 use std::time::Duration;
 
@@ -11,20 +12,27 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use crate::faults::Faults;
-use crate::spool::Place;
 use crate::statistics::Meter;
 
 /// A batch of TS bytes goes to the spool when it is this long ...
 const BATCH_BYTES: usize = 32 * 1024;
 
-/// ... or when media has come for this long: what a killed process may lose is less than 250 ms.
-const BATCH_INTERVAL: Duration = Duration::from_millis(200);
+/// ... or when more media comes this long after its first ...
+const BATCH_INTERVAL: Duration = Duration::from_millis(150);
+
+/// ... or, when none does, after this: with the writer's gathering and the thread's turn it stays below the 250 ms that
+/// a killed process may lose.
+const BATCH_INTERVAL_MAX: Duration = Duration::from_millis(190);
 
 /// What the recorder has to do, in this order.
 #[derive(Debug)]
 pub(crate) enum Work {
-    /// A segment begins.
-    Begin(Place),
+    /// A segment begins: the name it would like to have, and where it stands.
+    Begin {
+        name: UnixTime,
+        program_date_time: UnixTime,
+        discontinuity: bool,
+    },
     /// More of its TS bytes.
     Batch(Bytes),
     /// It is complete.
@@ -63,8 +71,9 @@ struct Muxing {
     faults: Faults,
     /// The codec of video that is not H.264.
     foreign_video: Option<String>,
-    work: Vec<Work>,
-    last_batch: Instant,
+    work: VecDeque<Work>,
+    /// When the oldest media came that is in no batch yet.
+    oldest: Option<Instant>,
     received: Received,
 }
 
@@ -90,8 +99,8 @@ impl Stream {
                 meter: Meter::new(now.instant),
                 faults: Faults::default(),
                 foreign_video: None,
-                work: Vec::new(),
-                last_batch: now.instant,
+                work: VecDeque::new(),
+                oldest: None,
                 received: Received::default(),
             },
         }
@@ -126,12 +135,17 @@ impl Stream {
     }
 
     /// Gives up what the segmenter holds to the recorder, whatever its length.
-    pub(crate) fn flush(&mut self, now: Now) {
-        self.muxing.flush(now);
+    pub(crate) fn flush(&mut self) {
+        self.muxing.flush();
     }
 
-    pub(crate) fn take_work(&mut self) -> Vec<Work> {
-        mem::take(&mut self.muxing.work)
+    /// When [`flush`](Self::flush) is due, should no more media come.
+    pub(crate) fn flush_due(&self) -> Option<Instant> {
+        self.muxing.oldest.map(|oldest| oldest + BATCH_INTERVAL_MAX)
+    }
+
+    pub(crate) fn take_work(&mut self) -> Option<Work> {
+        self.muxing.work.pop_front()
     }
 
     pub(crate) fn has_work(&self) -> bool {
@@ -190,41 +204,44 @@ impl Muxing {
             self.end(closed);
         }
         if begins && let Some(beginning) = self.segmenter.beginning() {
-            let place = self.places.next(beginning.discontinuity, now.wall);
-            self.last_batch = now.instant;
-            self.work.push(Work::Begin(place));
+            self.work.push_back(self.places.next(beginning.discontinuity, now.wall));
+            self.oldest = None;
+        }
+        if self.segmenter.is_open() {
+            self.oldest.get_or_insert(now.instant);
         }
     }
 
     fn end(&mut self, closed: Closed) {
         if !closed.tail.is_empty() {
-            self.work.push(Work::Batch(closed.tail));
+            self.work.push_back(Work::Batch(closed.tail));
         }
         self.places.ended(closed.segment.duration);
-        self.work.push(Work::End(closed.segment));
+        self.work.push_back(Work::End(closed.segment));
     }
 
     fn flush_when_due(&mut self, now: Now) {
-        if self.segmenter.batch_length() >= BATCH_BYTES || now.instant.duration_since(self.last_batch) >= BATCH_INTERVAL
-        {
-            self.flush(now);
+        let waits = self
+            .oldest
+            .map_or(Duration::ZERO, |oldest| now.instant.duration_since(oldest));
+        if self.segmenter.batch_length() >= BATCH_BYTES || waits >= BATCH_INTERVAL {
+            self.flush();
         }
     }
 
-    fn flush(&mut self, now: Now) {
-        self.last_batch = now.instant;
+    fn flush(&mut self) {
+        self.oldest = None;
         // Audio that waits for company in its packet would be lost with the process as well.
         self.segmenter.flush();
         if self.segmenter.batch_length() > 0 {
-            self.work.push(Work::Batch(self.segmenter.take_batch()));
+            self.work.push_back(Work::Batch(self.segmenter.take_batch()));
         }
     }
 }
 
-/// Gives each segment its place in the channel: sequence, name and PROGRAM-DATE-TIME, none of which ever goes back.
+/// Gives each segment the name it would like to have and its PROGRAM-DATE-TIME, neither of which ever goes back.
 #[derive(Debug)]
 struct Places {
-    sequence: u64,
     /// Whether the channel has segments that the first one here does not continue.
     resumes: bool,
     last_name: Option<UnixTime>,
@@ -234,7 +251,6 @@ struct Places {
 impl Places {
     fn after(lease: &Lease, frag_duration: Duration) -> Self {
         Self {
-            sequence: lease.next_sequence,
             resumes: lease.next_sequence > 0,
             last_name: lease.last_name,
             program_date_time: ProgramDateTime {
@@ -245,21 +261,18 @@ impl Places {
         }
     }
 
-    fn next(&mut self, new_timeline: bool, now: UnixTime) -> Place {
+    fn next(&mut self, new_timeline: bool, now: UnixTime) -> Work {
         let name = match self.last_name {
             Some(last) if now <= last => last.plus(Duration::from_millis(1)),
             _ => now,
         };
+        self.last_name = Some(name);
         let discontinuity = new_timeline || mem::take(&mut self.resumes);
-        let place = Place {
-            sequence: self.sequence,
+        Work::Begin {
             name,
             program_date_time: self.program_date_time.of_segment(discontinuity, now),
             discontinuity,
-        };
-        self.sequence += 1;
-        self.last_name = Some(name);
-        place
+        }
     }
 
     fn ended(&mut self, duration: u64) {

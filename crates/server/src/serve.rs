@@ -87,10 +87,10 @@ impl Server {
             Arc::clone(&data.catalog),
             Arc::clone(&clock),
         )?);
-        ingest
-            .close_leftovers()
+        let recovery = ingest
+            .find_leftovers()
             .await
-            .context("closing the sessions of the last run")?;
+            .context("looking for what the last run has left")?;
 
         let listeners = addresses.into_iter().map(listener::bind).collect::<Result<Vec<_>>>()?;
         let addresses = listeners
@@ -121,6 +121,7 @@ impl Server {
         for listener in listeners {
             connections.spawn(listener::accept(listener, door.clone()));
         }
+        connections.spawn(recovery.run(stop.clone()));
         connections.spawn(ingest.end_playlists(stop.clone()));
         let lifecycle = Lifecycle::new(Arc::clone(&data.store), Arc::clone(&data.catalog), Arc::clone(&clock));
         let interval = Duration::from_secs(settings.lifecycle.interval_s.get());
@@ -223,6 +224,9 @@ fn ingest_config(settings: &Settings) -> alluvium_ingest::Config {
     config.busy_within = Duration::from_secs(settings.recording.busy_within_s);
     config.reconnect_window = settings.recording.reconnect_window_s.duration();
     config.audio_only = settings.recording.audio_only;
+    config.spool_quota = settings.spool.quota_mib.bytes();
+    config.spool_free_min = settings.spool.free_min_mib.bytes();
+    config.spool_sync = settings.spool.sync;
     config
 }
 

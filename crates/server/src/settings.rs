@@ -34,6 +34,7 @@ pub(crate) struct Settings {
     pub(crate) root_access_key_secret: Option<String>,
     pub(crate) rtmp: Rtmp,
     pub(crate) recording: Recording,
+    pub(crate) spool: Spool,
     pub(crate) http: Http,
     pub(crate) lifecycle: Lifecycle,
 }
@@ -57,6 +58,19 @@ pub(crate) struct Recording {
     pub(crate) reconnect_window_s: ReconnectWindow,
     pub(crate) audio_only: bool,
 }
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default)]
+pub(crate) struct Spool {
+    pub(crate) quota_mib: Mib,
+    pub(crate) free_min_mib: Mib,
+    pub(crate) sync: bool,
+}
+
+/// Binary megabytes, so many that their bytes can be counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "u64")]
+pub(crate) struct Mib(u64);
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default)]
@@ -91,6 +105,7 @@ impl Default for Settings {
             root_access_key_secret: None,
             rtmp: Rtmp::default(),
             recording: Recording::default(),
+            spool: Spool::default(),
             http: Http::default(),
             lifecycle: Lifecycle::default(),
         }
@@ -118,6 +133,34 @@ impl Default for Recording {
             reconnect_window_s: ReconnectWindow::Seconds(60),
             audio_only: false,
         }
+    }
+}
+
+impl Default for Spool {
+    fn default() -> Self {
+        Self {
+            quota_mib: Mib(4096),
+            free_min_mib: Mib(512),
+            sync: false,
+        }
+    }
+}
+
+impl TryFrom<u64> for Mib {
+    type Error = String;
+
+    fn try_from(count: u64) -> Result<Self, String> {
+        let max = u64::MAX >> 20;
+        if count > max {
+            return Err(format!("takes at most {max}"));
+        }
+        Ok(Self(count))
+    }
+}
+
+impl Mib {
+    pub(crate) fn bytes(self) -> u64 {
+        self.0 << 20
     }
 }
 
@@ -244,6 +287,7 @@ const KEYS: &[(&str, &[&str])] = &[
             "root_access_key_secret",
             "rtmp",
             "recording",
+            "spool",
             "http",
             "lifecycle",
         ],
@@ -261,6 +305,7 @@ const KEYS: &[(&str, &[&str])] = &[
         ],
     ),
     ("recording", &["busy_within_s", "reconnect_window_s", "audio_only"]),
+    ("spool", &["quota_mib", "free_min_mib", "sync"]),
     ("http", &["header_timeout_s"]),
     ("lifecycle", &["interval_s"]),
 ];
@@ -352,7 +397,7 @@ mod tests {
                     "data" | "region" | "log" | "root_access_key_id" | "root_access_key_secret" => "\"x\"",
                     "listen" | "domains" => "[\"x\"]",
                     "own_domains" => "{ \"video.example\" = \"bucket\" }",
-                    "audio_only" => "true",
+                    "audio_only" | "sync" => "true",
                     _ => "7",
                 };
                 text.push_str(&format!("{key} = {value}\n"));

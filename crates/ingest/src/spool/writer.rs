@@ -1,16 +1,22 @@
-//! The thread that writes the spool.
+//! Whoever writes the spool: one thread.
 //!
 //! ```text
-//!   sessions -- push --> [ queue ] -- all that has gathered --> create, write, finish
+//!   sessions -- push --> [ queue ] -- all that has gathered --> create, write, rename, remove
 //! ```
 //!
 //! Batches of all sessions gather for [`GATHER`] before they are written, so that the thread is woken some fifty times a
 //! second whatever the number of publishers, instead of once for each batch; the end of a segment is not kept waiting.
 //! A session's commands are carried out in the order in which they were pushed.
+//!
+//! # When the disk refuses
+//!
+//! A file that could not be made or written takes nothing more, so that it has no hole; what belongs to it is counted and
+//! dropped, and the session's next file that can be made stands behind a discontinuity. So a disk that recovers is
+//! written again from the next segment on.
 
 use std::collections::HashMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::fmt;
+use std::io;
 use std::mem;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,45 +25,85 @@ use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tracing::{error, info};
+
+use super::disk::{Disk, DiskFile};
+use super::name::{FileName, Form};
+use super::{Facts, Gap, Place, Spooled, State};
 
 /// How long batches gather: a part of the 250 ms that a killed process may lose.
-const GATHER: Duration = Duration::from_millis(20);
+pub(super) const GATHER: Duration = Duration::from_millis(20);
 
 /// Names an open file between the sessions and the writer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct FileId(u64);
 
+impl fmt::Display for FileId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
 /// What a session wants done.
 #[derive(Debug)]
 pub(super) enum Command {
-    /// Makes the file, and its folder where that is missing. `waiting` is closed when the file fails.
+    /// Makes the file, and the session's folder where that is missing.
     Create {
         id: FileId,
-        path: PathBuf,
-        waiting: Arc<Semaphore>,
+        place: Place,
+        session: Arc<Folder>,
     },
     Append {
         id: FileId,
         batch: Bytes,
         /// Given back when the batch is written.
-        place: OwnedSemaphorePermit,
+        room: OwnedSemaphorePermit,
     },
     Finish {
         id: FileId,
-        done: oneshot::Sender<io::Result<PathBuf>>,
+        facts: Facts,
+        done: oneshot::Sender<Spooled>,
     },
     /// Nobody will finish the file; it stays as it is. Nothing, after `Finish`.
     Forget { id: FileId },
+    /// The file is needed no more.
+    Remove { path: PathBuf },
+    /// Removes the session's folder if no segment is left in it.
+    Close {
+        session: Arc<Folder>,
+        done: oneshot::Sender<()>,
+    },
+}
+
+/// A session's folder, as the writer knows it.
+#[derive(Debug)]
+pub(super) struct Folder {
+    pub(super) path: PathBuf,
+    /// Bucket and channel, a line each; whose segments these are.
+    pub(super) channel: String,
+    /// Of what could not be written. Only the writer locks it.
+    pub(super) gap: Mutex<Gap>,
+}
+
+impl Folder {
+    fn gap(&self) -> MutexGuard<'_, Gap> {
+        self.gap.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The way to the thread.
 #[derive(Debug)]
 pub(super) struct Writer {
+    disk: Arc<dyn Disk>,
+    /// Files are made durable after each round.
+    sync: bool,
     next_id: AtomicU64,
     /// Held for a push or a swap, never while writing.
     queue: Mutex<Queue>,
     came: Condvar,
+    #[cfg(test)]
+    task: tokio::sync::Notify,
 }
 
 /// Bounded by the batches that each session may have waiting.
@@ -69,26 +115,37 @@ struct Queue {
     stopped: bool,
 }
 
-/// A file and where it is, or why it could not be written.
+/// The files that are being written.
+type Files = HashMap<FileId, Open>;
+
 struct Open {
-    path: PathBuf,
-    file: io::Result<File>,
-    waiting: Arc<Semaphore>,
+    name: FileName,
+    session: Arc<Folder>,
+    file: io::Result<Box<dyn DiskFile>>,
+    length: u64,
+    unsynced: bool,
 }
 
 impl Writer {
-    /// Starts the thread; it ends after [`stop`](Self::stop), when all that was pushed is done.
-    pub(super) fn start() -> io::Result<Arc<Self>> {
-        let writer = Arc::new(Self {
+    pub(super) fn new(disk: Arc<dyn Disk>, sync: bool) -> Arc<Self> {
+        Arc::new(Self {
+            disk,
+            sync,
             next_id: AtomicU64::new(0),
             queue: Mutex::default(),
             came: Condvar::new(),
-        });
-        let running = Arc::clone(&writer);
+            #[cfg(test)]
+            task: tokio::sync::Notify::new(),
+        })
+    }
+
+    /// Starts the thread; it ends after [`stop`](Self::stop), when all that was pushed is done.
+    pub(super) fn start(self: &Arc<Self>) -> io::Result<()> {
+        let writer = Arc::clone(self);
         thread::Builder::new()
             .name("spool-writer".to_owned())
-            .spawn(move || running.run())?;
-        Ok(writer)
+            .spawn(move || writer.run())
+            .map(drop)
     }
 
     pub(super) fn next_id(&self) -> FileId {
@@ -96,7 +153,7 @@ impl Writer {
     }
 
     pub(super) fn push(&self, command: Command) {
-        let urgent = matches!(command, Command::Finish { .. });
+        let urgent = matches!(command, Command::Finish { .. } | Command::Close { .. });
         let mut queue = self.lock();
         let wakes = queue.commands.is_empty() || urgent;
         queue.commands.push(command);
@@ -104,21 +161,44 @@ impl Writer {
         drop(queue);
         if wakes {
             self.came.notify_one();
+            #[cfg(test)]
+            self.task.notify_one();
         }
     }
 
     pub(super) fn stop(&self) {
         self.lock().stopped = true;
         self.came.notify_one();
+        #[cfg(test)]
+        self.task.notify_one();
     }
 
     fn run(&self) {
-        let mut files = HashMap::new();
+        let mut files = Files::new();
         let mut commands = Vec::new();
         while self.gather(&mut commands) {
-            for command in commands.drain(..) {
-                carry_out(command, &mut files);
+            self.carry_out_all(&mut commands, &mut files);
+        }
+    }
+
+    /// As the thread does, on the runtime: for simulations, whose time stands still while anything runs.
+    #[cfg(test)]
+    pub(super) async fn run_as_task(self: Arc<Self>) {
+        let mut files = Files::new();
+        loop {
+            self.task.notified().await;
+            if !self.lock().urgent {
+                tokio::time::sleep(GATHER).await;
             }
+            let mut commands = {
+                let mut queue = self.lock();
+                queue.urgent = false;
+                if queue.stopped && queue.commands.is_empty() {
+                    return;
+                }
+                mem::take(&mut queue.commands)
+            };
+            self.carry_out_all(&mut commands, &mut files);
         }
     }
 
@@ -143,50 +223,164 @@ impl Writer {
         // Every change of the queue is whole before anything can panic.
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-fn carry_out(command: Command, files: &mut HashMap<FileId, Open>) {
-    match command {
-        Command::Create { id, path, waiting } => {
-            let file = create(&path);
-            if file.is_err() {
-                waiting.close();
-            }
-            files.insert(id, Open { path, file, waiting });
+    fn carry_out_all(&self, commands: &mut Vec<Command>, files: &mut Files) {
+        for command in commands.drain(..) {
+            self.carry_out(command, files);
         }
-        Command::Append { id, batch, place } => {
-            if let Some(open) = files.get_mut(&id) {
-                open.append(&batch);
-            }
-            drop(place);
-        }
-        Command::Finish { id, done } => {
-            if let Some(Open { path, file, .. }) = files.remove(&id) {
-                // Who no longer waits for the answer has given the segment up.
-                let _ = done.send(file.map(|_| path));
-            }
-        }
-        Command::Forget { id } => {
-            files.remove(&id);
+        if self.sync {
+            files.values_mut().for_each(Open::sync);
         }
     }
-}
 
-fn create(path: &PathBuf) -> io::Result<File> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
+    fn carry_out(&self, command: Command, files: &mut Files) {
+        match command {
+            Command::Create { id, place, session } => {
+                files.insert(id, self.create(place, session));
+            }
+            Command::Append { id, batch, room } => {
+                if let Some(open) = files.get_mut(&id) {
+                    open.append(&batch);
+                }
+                drop(room);
+            }
+            Command::Finish { id, facts, done } => {
+                if let Some(open) = files.remove(&id) {
+                    // Who no longer waits for the answer has given the segment up.
+                    let _ = done.send(self.finish(open, facts));
+                }
+            }
+            Command::Forget { id } => {
+                files.remove(&id);
+            }
+            Command::Remove { path } => {
+                if let Err(error) = self.disk.remove(&path) {
+                    error!(path = %path.display(), %error, "a segment that is stored stays in the spool");
+                }
+            }
+            Command::Close { session, done } => {
+                self.close(&session);
+                let _ = done.send(());
+            }
+        }
     }
-    OpenOptions::new().write(true).create_new(true).open(path)
+
+    fn create(&self, mut place: Place, session: Arc<Folder>) -> Open {
+        place.discontinuity |= session.gap().is_open();
+        let name = FileName {
+            place,
+            form: Form::Open,
+        };
+        let file = self.try_create(&name, &session).and_then(|file| {
+            if self.sync {
+                self.disk.sync_folder(&session.path)?;
+            }
+            Ok(file)
+        });
+        match &file {
+            Ok(_) => drop(session.gap().end(&session.channel)),
+            Err(error) => session.gap().begin(&session.channel, error),
+        }
+        Open {
+            name,
+            session,
+            file,
+            length: 0,
+            unsynced: true,
+        }
+    }
+
+    fn try_create(&self, name: &FileName, session: &Folder) -> io::Result<Box<dyn DiskFile>> {
+        let path = session.path.join(name.to_string());
+        match self.disk.create(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            made => return made,
+        }
+        self.disk.create_folder(&session.path)?;
+        let mut channel = self.disk.create(&session.path.join(super::CHANNEL_FILE))?;
+        channel.append(session.channel.as_bytes())?;
+        if self.sync {
+            channel.sync()?;
+        }
+        self.disk.create(&path)
+    }
+
+    fn finish(&self, mut open: Open, facts: Facts) -> Spooled {
+        if self.sync {
+            open.sync();
+        }
+        let path = open.session.path.join(open.name.to_string());
+        let place = open.name.place;
+        let state = match open.file {
+            Ok(_) if open.length == facts.length => {
+                let name = FileName {
+                    place,
+                    form: Form::Whole(facts),
+                };
+                let whole = open.session.path.join(name.to_string());
+                // The old name says less, and is as good while this process lives.
+                let path = if self.disk.rename(&path, &whole).is_ok() {
+                    whole
+                } else {
+                    path
+                };
+                return Spooled {
+                    place,
+                    state: State::Whole(path, facts),
+                };
+            }
+            _ => State::Torn(path),
+        };
+        Spooled { place, state }
+    }
+
+    fn close(&self, session: &Folder) {
+        // A folder that was never made is closed as well; one that still holds segments stays, and says whose they are.
+        let Ok(left) = self.disk.list(&session.path) else {
+            return;
+        };
+        let channel = session.path.join(super::CHANNEL_FILE);
+        if left.iter().all(|path| *path == channel) {
+            let removed = left.iter().try_for_each(|path| self.disk.remove(path));
+            if let Err(error) = removed.and_then(|()| self.disk.remove_folder(&session.path)) {
+                info!(folder = %session.path.display(), %error, "an empty folder stays in the spool");
+            }
+        }
+    }
 }
 
 impl Open {
     /// After a failure nothing more is written: the file would have a hole.
     fn append(&mut self, batch: &[u8]) {
+        let written = match &mut self.file {
+            Ok(file) => file.append(batch),
+            Err(_) => {
+                self.session.gap().add(batch.len());
+                return;
+            }
+        };
+        match written {
+            Ok(()) => {
+                self.length += batch.len() as u64;
+                self.unsynced = true;
+            }
+            Err(error) => {
+                let mut gap = self.session.gap();
+                gap.begin(&self.session.channel, &error);
+                gap.add(batch.len());
+                drop(gap);
+                self.file = Err(error);
+            }
+        }
+    }
+
+    fn sync(&mut self) {
         if let Ok(file) = &mut self.file
-            && let Err(error) = file.write_all(batch)
+            && mem::take(&mut self.unsynced)
+            && let Err(error) = file.sync()
         {
+            self.session.gap().begin(&self.session.channel, &error);
             self.file = Err(error);
-            self.waiting.close();
         }
     }
 }

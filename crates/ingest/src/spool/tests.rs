@@ -1,0 +1,167 @@
+use std::fs;
+
+use alluvium_catalog::SessionId;
+
+use super::*;
+
+fn place(order: u64) -> Place {
+    Place {
+        order,
+        name: UnixTime::from_millis(1_700_000_000_123),
+        program_date_time: UnixTime::from_millis(1_700_000_000_100),
+        discontinuity: order == 0,
+    }
+}
+
+fn facts(bytes: &[u8]) -> Facts {
+    Facts {
+        length: bytes.len() as u64,
+        crc64: alluvium_store::crc64(bytes),
+        duration: 180_000,
+    }
+}
+
+fn open(folder: &Path) -> Arc<Spool> {
+    Arc::new(Spool::open(folder, Arc::new(LocalDisk), false, Runs::OnThreads).unwrap())
+}
+
+impl Spool {
+    fn session_of(&self, bits: u64) -> SessionSpool {
+        SessionSpool {
+            folder: Arc::new(Folder {
+                path: self.session_folder(SessionId::from_bits(bits)),
+                channel: "bucket\nchannel\n".to_owned(),
+                gap: Default::default(),
+            }),
+            writer: Arc::clone(&self.writer),
+            waiting: Arc::new(Semaphore::new(BATCHES_WAITING_MAX)),
+        }
+    }
+}
+
+impl SessionSpool {
+    async fn append(&self, file: &SpoolFile, batch: &'static [u8]) {
+        file.append(Bytes::from_static(batch), self.room().await);
+    }
+}
+
+#[tokio::test]
+async fn a_complete_file_says_what_it_holds_and_an_open_one_where_it_belongs() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = open(&folder.path().join("spool"));
+    let session = spool.session_of(7);
+    let (file, other) = (session.create(place(0)), session.create(place(1)));
+    session.append(&file, b"ab").await;
+    session.append(&other, b"--").await;
+    session.append(&file, b"cd").await;
+    let spooled = file.finish(facts(b"abcd")).await.unwrap();
+    let State::Whole(path, found) = &spooled.state else {
+        panic!("{spooled:?}");
+    };
+    assert_eq!(*found, facts(b"abcd"));
+    assert_eq!(fs::read(path).unwrap(), b"abcd");
+    let left = spool.leftovers().await.unwrap();
+    assert_eq!(left.len(), 1);
+    let Leftover {
+        session,
+        channel,
+        files,
+    } = &left[0];
+    assert_eq!(*session, SessionId::from_bits(7));
+    let channel = channel.clone().unwrap();
+    assert_eq!((channel.0.as_str(), channel.1.as_str()), ("bucket", "channel"));
+    assert_eq!(files[0], spooled);
+    assert_eq!(files[1].place, place(1));
+    assert!(matches!(files[1].state, State::Torn(_)));
+}
+
+#[tokio::test]
+async fn a_closed_session_leaves_no_folder_unless_a_segment_is_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = open(folder.path());
+    let id = SessionId::from_bits(1);
+    let file = spool.session_of(1).create(place(1));
+    let spooled = file.finish(facts(b"")).await.unwrap();
+    spool.close_session(id).await;
+    assert!(spooled.path().exists());
+    spool.remove(spooled.path().to_owned());
+    spool.close_session(id).await;
+    assert!(!spooled.path().parent().unwrap().exists());
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_made_is_torn_and_the_next_one_stands_behind_a_discontinuity() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = open(folder.path());
+    let session = spool.session_of(2);
+    let in_the_way = folder.path().join(SessionId::from_bits(2).to_string());
+    fs::write(&in_the_way, "in the way").unwrap();
+    let lost = session.create(place(1));
+    session.append(&lost, b"lost").await;
+    let lost = lost.finish(facts(b"lost")).await.unwrap();
+    assert!(matches!(lost.state, State::Torn(_)));
+    assert_eq!(spool.repair(lost).await.unwrap(), None);
+
+    fs::remove_file(in_the_way).unwrap();
+    let kept = session.create(place(2));
+    session.append(&kept, b"kept").await;
+    let kept = kept.finish(facts(b"kept")).await.unwrap();
+    assert!(matches!(kept.state, State::Whole(..)));
+    assert!(kept.place.discontinuity);
+    let next = session.create(place(3)).finish(facts(b"")).await.unwrap();
+    assert!(!next.place.discontinuity);
+}
+
+#[tokio::test]
+async fn a_session_waits_at_the_limit_of_waiting_batches() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = open(folder.path());
+    let session = spool.session_of(3);
+    let held: Vec<_> = (0..BATCHES_WAITING_MAX)
+        .map(|_| Arc::clone(&session.waiting).try_acquire_owned().unwrap())
+        .collect();
+    let mut waits = std::pin::pin!(session.room());
+    assert!(futures_util::poll!(waits.as_mut()).is_pending());
+    drop(held);
+    drop(waits.await);
+}
+
+#[tokio::test]
+async fn a_whole_file_with_other_bytes_than_it_says_is_no_longer_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = open(folder.path());
+    let session = spool.session_of(4);
+    let file = session.create(place(0));
+    session.append(&file, b"abcd").await;
+    let spooled = file.finish(facts(b"abcd")).await.unwrap();
+    let repaired = spool.repair(spooled.clone()).await.unwrap().unwrap();
+    assert!(!repaired.cut);
+    fs::write(spooled.path(), b"abcx").unwrap();
+    assert_eq!(spool.repair(spooled.clone()).await.unwrap(), None);
+    assert!(!spooled.path().exists());
+}
+
+#[tokio::test]
+async fn room_is_asked_of_the_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = open(&folder.path().join("spool"));
+    spool.check_room(0).await.unwrap();
+    let full = spool.check_room(u64::MAX).await.unwrap_err().to_string();
+    assert!(full.starts_with("its recording disk is nearly full: "), "{full}");
+    fs::remove_dir(folder.path().join("spool")).unwrap();
+    let failing = spool.check_room(0).await.unwrap_err().to_string();
+    assert!(
+        failing.starts_with("its recording disk cannot be written: "),
+        "{failing}"
+    );
+}
+
+#[test]
+fn says_which_folder_cannot_be_used() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let error = Spool::open(&file.path().join("spool"), Arc::new(LocalDisk), false, Runs::OnThreads).unwrap_err();
+    assert!(
+        error.to_string().contains(&file.path().display().to_string()),
+        "{error}"
+    );
+}

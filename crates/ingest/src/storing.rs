@@ -1,0 +1,273 @@
+use std::fmt::Display;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use alluvium_catalog::{self as catalog, Lease, SessionId};
+use alluvium_oss::{BucketName, ChannelName, ObjectKey, UnixTime};
+use alluvium_store::{self as store, Attributes, Condition, Put, recorded_etag};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::Ingest;
+use crate::retry::Retry;
+use crate::spool::{Facts, Place, Spooled};
+
+/// Names tried for one segment when objects that are not ours stand under the first ones; the steps between them double,
+/// from a millisecond to nine hours.
+const NAMES_TRIED_MAX: u32 = 26;
+
+/// One attempt takes no longer: a put of a large segment to a slow store is still well within it.
+const ATTEMPT_MAX: Duration = Duration::from_secs(120);
+
+/// An attempt that is under way when the server stops is waited for so long.
+const ATTEMPT_WHILE_STOPPING_MAX: Duration = Duration::from_secs(10);
+
+/// Records of a channel looked at in one go.
+const RECORDS_PAGE: usize = 256;
+
+/// Segments are immutable: a year, the longest that RFC 9111 caches care for.
+const SEGMENT_CACHE_CONTROL: &str = "max-age=31536000, immutable";
+const SEGMENT_CONTENT_TYPE: &str = "video/mp2t";
+
+/// Puts a channel's segments into the store, and asks store and catalog until they answer.
+pub(crate) struct Storing {
+    pub(crate) ingest: Arc<Ingest>,
+    pub(crate) bucket: BucketName,
+    pub(crate) channel: ChannelName,
+    /// The server stops.
+    pub(crate) stop: CancellationToken,
+}
+
+/// Why nothing more can be listed.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// Another writer has the channel.
+    Fenced,
+    /// The server stops, and nobody answers.
+    Left,
+    Failed(String),
+}
+
+/// The bytes in the spool are not those of the segment.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Damaged;
+
+impl Storing {
+    pub(crate) fn of(lease: &Lease, ingest: Arc<Ingest>, stop: CancellationToken) -> Self {
+        Self {
+            ingest,
+            bucket: lease.bucket.clone(),
+            channel: lease.channel.clone(),
+            stop,
+        }
+    }
+
+    /// Stores a segment under `name`, or the next that is free; gives the name. `Err(Damaged)`: the file is not what
+    /// `facts` say, or is gone.
+    pub(crate) async fn store(
+        &self,
+        name: UnixTime,
+        path: &Path,
+        facts: &Facts,
+    ) -> Result<Result<UnixTime, Damaged>, Stop> {
+        let (mut name, mut step) = (name, Duration::from_millis(1));
+        for _ in 0..NAMES_TRIED_MAX {
+            let key = self.channel.segment_key(name);
+            let put = self.segment_put(path, facts);
+            let stored = self
+                .persist("storing a segment", &key, is_answer, || {
+                    self.put_unless_gone(&key, put.clone(), path).boxed()
+                })
+                .await?;
+            match stored {
+                Ok(_) => return Ok(Ok(name)),
+                // An attempt of whose success we did not hear has stored these very bytes.
+                Err(store::Error::Exists { .. }) if self.holds(&key, facts).await? => return Ok(Ok(name)),
+                Err(store::Error::Exists { .. }) => {
+                    name = name.plus(step);
+                    step *= 2;
+                }
+                Err(_) => return Ok(Err(Damaged)),
+            }
+        }
+        Err(Stop::Failed(format!(
+            "objects stand under all names tried for a segment, the last {}",
+            self.channel.segment_key(name)
+        )))
+    }
+
+    /// Without its file a put can never succeed.
+    async fn put_unless_gone(&self, key: &ObjectKey, put: Put, path: &Path) -> Result<(), store::Error> {
+        let stated = put.length;
+        match self.ingest.store.put(&self.bucket, key, put).await {
+            Err(store::Error::Unavailable { .. }) if self.ingest.spool.is_gone(path.to_owned()).await => {
+                let (fact, found) = ("length", 0);
+                Err(store::Error::Mismatch { fact, stated, found })
+            }
+            answer => answer.map(drop),
+        }
+    }
+
+    fn segment_put(&self, path: &Path, facts: &Facts) -> Put {
+        Put::file(
+            path,
+            facts.length,
+            facts.crc64,
+            recorded_etag(facts.crc64, facts.length),
+            Attributes {
+                content_type: Some(SEGMENT_CONTENT_TYPE.to_owned()),
+                cache_control: Some(SEGMENT_CACHE_CONTROL.to_owned()),
+                ..Attributes::default()
+            },
+            self.ingest.clock.now(),
+        )
+        .when(Condition::Absent)
+    }
+
+    async fn holds(&self, key: &ObjectKey, facts: &Facts) -> Result<bool, Stop> {
+        let head = self
+            .persist("looking at a segment", key, is_answer, || {
+                self.ingest.store.head(&self.bucket, key)
+            })
+            .await?;
+        Ok(head.is_ok_and(|info| info.length == facts.length && info.crc64 == facts.crc64))
+    }
+
+    /// Stores a segment that may not be listed any more, because its session has ended or was replaced: nothing that
+    /// was accepted is thrown away, and no reader sees a change.
+    pub(crate) async fn set_aside(&self, session: SessionId, spooled: Spooled) -> Result<(), Stop> {
+        let (bucket, channel) = (&self.bucket, &self.channel);
+        let path = spooled.path().to_owned();
+        let repaired = match self.ingest.spool.repair(spooled).await {
+            Ok(Some(repaired)) => repaired,
+            Ok(None) => return Ok(()),
+            Err(error) => {
+                error!(event = "segment_lost", path = %path.display(), %error, "a segment in the spool can be neither read nor mended");
+                return Ok(());
+            }
+        };
+        if !self.is_recorded(session, &repaired.place, &repaired.facts).await? {
+            match self.store(repaired.place.name, &repaired.path, &repaired.facts).await? {
+                Ok(name) => {
+                    let key = self.channel.segment_key(name);
+                    warn!(event = "set_aside", %bucket, %channel, %key, "a segment came too late to be listed; it is stored, but in no playlist");
+                }
+                Err(Damaged) => {
+                    error!(event = "segment_lost", %bucket, %channel, path = %path.display(), "a segment in the spool was damaged, and is lost");
+                    return Ok(());
+                }
+            }
+        }
+        self.ingest.spool.remove(repaired.path);
+        Ok(())
+    }
+
+    /// Whether the channel has a record of this very segment. The records of one session stand together, none of them
+    /// before the name that its segment wanted.
+    pub(crate) async fn is_recorded(&self, session: SessionId, place: &Place, facts: &Facts) -> Result<bool, Stop> {
+        let key = self.channel.segment_key(place.name);
+        let mut after = None;
+        loop {
+            let page = self
+                .persist("looking for a record", &key, is_final, || {
+                    let all = UnixTime::from_millis(i64::MAX);
+                    self.ingest.catalog.segments_between(
+                        &self.bucket,
+                        &self.channel,
+                        place.name,
+                        all,
+                        after,
+                        RECORDS_PAGE,
+                    )
+                })
+                .await?
+                .map_err(|error| Stop::Failed(error.to_string()))?;
+            let mut of_session = page.iter().take_while(|record| record.session == session);
+            if of_session.any(|record| record.length == facts.length && record.crc64 == facts.crc64) {
+                return Ok(true);
+            }
+            match page.last() {
+                Some(last) if page.len() == RECORDS_PAGE && last.session == session => after = Some(last.name),
+                _ => return Ok(false),
+            }
+        }
+    }
+
+    /// Ends the session in the catalog; the channel is free from then on. A server that stops first leaves that to the
+    /// next start.
+    pub(crate) async fn close(&self, lease: &Lease, at: UnixTime) {
+        let key = self.channel.playlist_key(&lease.playlist_name);
+        let closed = self
+            .persist("closing the session", &key, is_final, || {
+                self.ingest.catalog.close_session(lease, at)
+            })
+            .await;
+        if let Ok(Err(error)) = closed
+            && !matches!(error, catalog::Error::Fenced { .. })
+        {
+            error!(bucket = %self.bucket, channel = %self.channel, %error, "a session cannot be closed in the catalog");
+        }
+    }
+
+    /// Makes a call again and again until it succeeds, or fails with an answer that counts.
+    ///
+    /// # Errors
+    ///
+    /// [`Stop::Left`] when the server stops meanwhile.
+    pub(crate) async fn persist<'a, T, E: Display>(
+        &'a self,
+        doing: &'static str,
+        key: &ObjectKey,
+        is_answer: impl Fn(&E) -> bool + Send,
+        mut call: impl FnMut() -> BoxFuture<'a, Result<T, E>> + Send,
+    ) -> Result<Result<T, E>, Stop> {
+        let (bucket, mut retry) = (&self.bucket, Retry::new());
+        loop {
+            let answer = tokio::select! {
+                answer = timeout(ATTEMPT_MAX, call()) => answer,
+                () = self.stopping() => return Err(Stop::Left),
+            };
+            let error = match answer {
+                Ok(Ok(done)) => {
+                    if retry.attempts() > 0 {
+                        info!(%bucket, %key, doing, attempts = retry.attempts() + 1, "succeeded after failures");
+                    }
+                    return Ok(Ok(done));
+                }
+                Ok(Err(error)) if is_answer(&error) => return Ok(Err(error)),
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => format!("no answer within {ATTEMPT_MAX:?}"),
+            };
+            let delay = retry.after_failure();
+            if retry.attempts().is_power_of_two() {
+                let attempts = retry.attempts();
+                warn!(event = "store_fails", %bucket, %key, doing, error, attempts, "failed; trying until it succeeds");
+            }
+            tokio::select! {
+                () = sleep(delay) => {}
+                () = self.stop.cancelled() => return Err(Stop::Left),
+            }
+            self.ingest.retries.turn().await;
+        }
+    }
+
+    /// Completes when an attempt that is under way has had its time after the server began to stop.
+    async fn stopping(&self) {
+        self.stop.cancelled().await;
+        sleep(ATTEMPT_WHILE_STOPPING_MAX).await;
+    }
+}
+
+/// Whether asking the store again would change nothing.
+pub(crate) fn is_answer(error: &store::Error) -> bool {
+    !matches!(error, store::Error::Unavailable { .. })
+}
+
+/// Whether asking the catalog again would change nothing.
+pub(crate) fn is_final(error: &catalog::Error) -> bool {
+    !matches!(error, catalog::Error::Unavailable { .. })
+}
