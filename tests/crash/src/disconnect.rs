@@ -1,0 +1,104 @@
+//! The mass disconnect: a network is gone, and with it all publishers at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use crate::cli::Options;
+use crate::clock::Time;
+use crate::outcome::Outcome;
+use crate::publisher::{Manner, Order};
+use crate::report::Table;
+use crate::schedule::Plan;
+use crate::server::DEADLINE;
+use crate::stage::{Channels, Stage};
+use crate::violation::Ms;
+
+pub(crate) async fn run(options: &Options, publishers: u32) -> Result<Outcome> {
+    let channels = Channels {
+        count: publishers,
+        frag_duration: |_| 5,
+        frag_count: 10,
+    };
+    println!("{publishers} publishers; making their channels");
+    let mut stage = Stage::set(options, &channels).await?;
+    println!("seed {}, server on {}", stage.seed, stage.run.addresses[0]);
+    let _readers = stage.readers(LOOK_INTERVAL.max(LOOK * publishers));
+    let run = Arc::clone(&stage.run);
+    let mut table = Table::default();
+    let mut publishing = JoinSet::new();
+    let carried_out = tokio::select! {
+        fault = run.fault() => Err(fault.into()),
+        carried_out = carry_out(&mut stage, &mut publishing, &mut table) => carried_out,
+    };
+    table.media(&run);
+    Ok(Outcome::of(stage, carried_out, table, publishers))
+}
+
+async fn carry_out(stage: &mut Stage, publishing: &mut JoinSet<()>, table: &mut Table) -> Result<()> {
+    let clock = stage.run.clock;
+    let arriving = ARRIVAL * stage.run.channels.len() as u32;
+    let orders = watch::Sender::new(Order::Publish);
+    *publishing = stage.publishers(&orders, plan, &[Manner::Close, Manner::Reset], arriving);
+    let began = clock.now();
+    let accepted = stage.run.all_accepted(arriving + DEADLINE).await;
+    table.row("all publishers accepted after", Ms(began.until(accepted.last)));
+    sleep(PUBLISHING).await;
+    println!("everybody has been publishing for {PUBLISHING:?}; all are cut off");
+    let from = clock.now();
+    cut(&orders, from, publishing).await;
+    stage.run.all_listed(DEADLINE).await;
+    let listed = clock.now();
+    stage.run.finish();
+    table.row("cut off to everything listed and read", Ms(from.until(listed)));
+
+    println!("all is listed; everybody comes back");
+    stage.run.forget_accepted();
+    let orders = watch::Sender::new(Order::Publish);
+    *publishing = stage.publishers(&orders, plan, &[Manner::Unpublish], arriving);
+    let began = clock.now();
+    let accepted = stage.run.all_accepted(arriving + DEADLINE).await;
+    table.row("everybody accepted again after", Ms(began.until(accepted.last)));
+    sleep(COMING_BACK).await;
+    cut(&orders, clock.now(), publishing).await;
+    stage.close().await
+}
+
+/// Lets everybody leave within a second, and waits until they have.
+async fn cut(orders: &watch::Sender<Order>, from: Time, publishing: &mut JoinSet<()>) {
+    orders.send_replace(Order::Leave {
+        from,
+        within: Duration::from_secs(1),
+    });
+    while publishing.join_next().await.is_some() {}
+}
+
+/// Three tiny pictures a second and nothing else.
+fn plan(_: u32) -> Plan {
+    Plan {
+        pictures_per_s: 3.0,
+        picture_bytes: 100..=400,
+        large_every: 100,
+        large_bytes: 1_000..=4_000,
+        gop: 2..=4,
+        audio: false,
+        chunk_size: 4_096,
+    }
+}
+
+/// From one publisher's arrival to the next one's.
+const ARRIVAL: Duration = Duration::from_millis(5);
+
+/// Longer than FragDuration, so that everybody has something listed and something open when it happens.
+const PUBLISHING: Duration = Duration::from_secs(8);
+
+/// Enough for a segment of each that comes back.
+const COMING_BACK: Duration = Duration::from_secs(2);
+
+/// Between looks at a playlist, at least and for each channel.
+const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+const LOOK: Duration = Duration::from_millis(2);

@@ -1,0 +1,182 @@
+//! What one connection sent, and what of it must be stored.
+
+use std::time::Duration;
+
+use crate::clock::Time;
+use crate::unit::{Track, UnitId};
+use crate::violation::{Counts, Place, Violation};
+
+/// What a killed server may lose: promise 2.
+pub(crate) const LOSS_MAX: Duration = Duration::from_millis(250);
+
+/// How a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// With the server, by SIGKILL.
+    Killed { kill: u32, at: Time },
+    /// In a way that loses nothing of what was accepted before `at`; in words, as in "the publisher left".
+    Clean { how: &'static str, at: Time },
+}
+
+/// What one stream has lost by a kill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Loss {
+    pub(crate) connection: u32,
+    pub(crate) kill: u32,
+    /// From the acceptance of the earliest missing unit to the kill; zero where nothing is missing.
+    pub(crate) time: Duration,
+    /// Accepted before the kill, and in no segment.
+    pub(crate) units: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct Sent {
+    publisher: u32,
+    connection: u32,
+    /// When the kernel had each unit, by track and number.
+    accepted: [Vec<Time>; 2],
+    /// Of each track, how many units were found in segments: always the first ones.
+    found: [u32; 2],
+    end: Option<End>,
+}
+
+impl Sent {
+    pub(super) fn new(publisher: u32, connection: u32) -> Self {
+        Self {
+            publisher,
+            connection,
+            accepted: [Vec::new(), Vec::new()],
+            found: [0; 2],
+            end: None,
+        }
+    }
+
+    pub(super) fn accept(&mut self, track: Track, at: Time) {
+        self.accepted[track as usize].push(at);
+    }
+
+    pub(super) fn end(&mut self, end: End) {
+        self.end = Some(end);
+    }
+
+    /// The unit was found behind those before it.
+    pub(super) fn find(&mut self, unit: UnitId, at: impl Fn() -> Place) -> Result<(), Violation> {
+        let found = &mut self.found[unit.track as usize];
+        if unit.number < *found {
+            return Err(Violation::Twice { at: at(), unit });
+        }
+        if unit.number > *found {
+            let missing = UnitId { number: *found, ..unit };
+            return Err(Violation::LostInside {
+                at: at(),
+                unit,
+                missing,
+            });
+        }
+        *found += 1;
+        Ok(())
+    }
+
+    /// The unit was found behind those of a later connection.
+    pub(super) fn out_of_order(&self, at: Place, unit: UnitId) -> Violation {
+        if unit.number < self.found[unit.track as usize] {
+            Violation::Twice { at, unit }
+        } else {
+            Violation::OutOfOrder { at, unit }
+        }
+    }
+
+    pub(super) fn units(&self) -> u64 {
+        self.accepted.iter().map(|units| units.len() as u64).sum()
+    }
+
+    pub(super) fn units_found(&self) -> u64 {
+        self.found.iter().map(|found| u64::from(*found)).sum()
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.end.is_some()
+    }
+
+    /// The earliest unit that was accepted before the end and not found.
+    pub(super) fn missing(&self) -> Option<(UnitId, Time)> {
+        let until = self.until()?;
+        let first = |track: Track| {
+            let number = self.found[track as usize];
+            let accepted = *self.accepted[track as usize].get(number as usize)?;
+            (accepted < until).then_some((self.unit(track, number), accepted))
+        };
+        let firsts = [first(Track::Video), first(Track::Audio)];
+        firsts.into_iter().flatten().min_by_key(|(_, accepted)| *accepted)
+    }
+
+    /// Judges the connection when nothing more of it will be found.
+    pub(super) fn judge(&self) -> Result<Option<Loss>, Violation> {
+        for track in [Track::Video, Track::Audio] {
+            let found = self.found[track as usize];
+            if found as usize > self.accepted[track as usize].len() {
+                let unit = self.unit(track, found - 1);
+                return Err(Violation::NeverAccepted { unit });
+            }
+        }
+        match (self.end, self.missing()) {
+            (Some(End::Killed { kill, at }), missing) => {
+                let time = missing.map_or(Duration::ZERO, |(_, accepted)| accepted.until(at));
+                match missing {
+                    Some((missing, accepted)) if time > LOSS_MAX => Err(Violation::LostByKill {
+                        missing,
+                        kill,
+                        accepted,
+                        killed: at,
+                        found: self.counts(),
+                    }),
+                    _ => Ok(Some(Loss {
+                        connection: self.connection,
+                        kill,
+                        time,
+                        units: self.count_missing(at),
+                    })),
+                }
+            }
+            (Some(End::Clean { how, at }), Some((missing, accepted))) => Err(Violation::LostByEnd {
+                missing,
+                accepted,
+                how,
+                at,
+                found: self.counts(),
+            }),
+            (Some(End::Clean { .. }) | None, _) => Ok(None),
+        }
+    }
+
+    /// Until when the acceptance of a unit counts.
+    fn until(&self) -> Option<Time> {
+        match self.end? {
+            End::Killed { at, .. } | End::Clean { at, .. } => Some(at),
+        }
+    }
+
+    fn unit(&self, track: Track, number: u32) -> UnitId {
+        UnitId {
+            publisher: self.publisher,
+            connection: self.connection,
+            track,
+            number,
+        }
+    }
+
+    fn count_missing(&self, until: Time) -> u64 {
+        let tails = self.accepted.iter().zip(self.found);
+        tails
+            .map(|(units, found)| units[found as usize..].iter().filter(|at| **at < until).count() as u64)
+            .sum()
+    }
+
+    fn counts(&self) -> Counts {
+        let counts = |track: Track| [self.found[track as usize], self.accepted[track as usize].len() as u32];
+        Counts {
+            pictures: counts(Track::Video),
+            frames: counts(Track::Audio),
+        }
+    }
+}
