@@ -94,12 +94,21 @@ mod tests {
 
     #[test]
     fn what_is_no_header_is_told() {
-        let good = frames(&[1]);
-        // Sync, a header with CRC, a rate that does not exist, an empty frame, several blocks.
-        for (at, byte) in [(0, 0), (1, 0xF0), (2, 0x74), (4, 0), (6, 0xFD)] {
-            let mut bytes = good.clone();
-            bytes[at] = byte;
-            assert_eq!(Frames::default().walk(&bytes), None, "{at}");
+        let good = *frames(&[1]).first_chunk::<HEADER>().unwrap();
+        assert_eq!(Frames::default().walk(&good), Some(()));
+        for (at, byte, what) in [
+            (0, 0xFE, "sync word"),
+            (1, 0xF0, "with CRC"),
+            (2, 0x74, "a rate that does not exist"),
+            (5, 0xDF, "a frame shorter than its header"),
+            (5, 0xFF, "a frame without bytes"),
+            (6, 0xFD, "several blocks"),
+        ] {
+            let mut header = good;
+            // Eight bytes become seven where the lower bits say so.
+            header[4] = if at == 5 { 0 } else { good[4] };
+            header[at] = byte;
+            assert_eq!(Frames::default().walk(&header), None, "{what}");
         }
     }
 }

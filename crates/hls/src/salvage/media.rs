@@ -115,8 +115,11 @@ impl Media {
     }
 
     fn begin(&self, track: Track, pes: Pes) -> Option<Open> {
-        let leads = track == Track::Video || self.program.video.is_none();
-        let elapsed_max = if leads { OPEN_TICKS_MAX.unsigned_abs() } else { TURN / 2 };
+        let elapsed_max = if track == Track::Video || self.program.video.is_none() {
+            OPEN_TICKS_MAX.unsigned_abs()
+        } else {
+            AUDIO_ELAPSED_MAX
+        };
         let span = match self.whole.spans[track as usize] {
             None => Span::new(&pes),
             Some(span) => span.to(pes.dts, elapsed_max)?,
@@ -178,6 +181,9 @@ impl Span {
 
 /// The longest that a last unit is taken to last, 90 kHz: the step to it may have been a pause.
 const UNIT_DURATION_MAX: u64 = PICTURE_DURATION_MAX.unsigned_abs();
+
+/// How long the audio of a segment may go on where there is video, 90 kHz: it may have begun before the first picture.
+const AUDIO_ELAPSED_MAX: u64 = 2 * OPEN_TICKS_MAX.unsigned_abs();
 
 /// Ticks after which a time stamp of 33 bits begins at 0 again.
 const TURN: u64 = 1 << 33;

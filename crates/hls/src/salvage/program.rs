@@ -29,8 +29,10 @@ impl Pat {
         let [high, low, pmt_high, pmt_low] = *body else {
             return None;
         };
-        let (number, pmt_pid) = (u16::from_be_bytes([high, low]), pid13(pmt_high, pmt_low)?);
-        (number != 0 && pmt_pid != pid::PAT).then_some(Self { number, pmt_pid })
+        Some(Self {
+            number: u16::from_be_bytes([high, low]),
+            pmt_pid: pid13(pmt_high, pmt_low)?,
+        })
     }
 }
 
@@ -49,21 +51,14 @@ impl Program {
             let (&[stream_type, high, low, 0xF0, 0], rest) = streams.split_first_chunk()? else {
                 return None;
             };
-            let track = match stream_type {
-                H264 => &mut program.video,
-                AAC_ADTS => &mut program.audio,
+            match stream_type {
+                H264 => program.video = Some(pid13(high, low)?),
+                AAC_ADTS => program.audio = Some(pid13(high, low)?),
                 _ => return None,
-            };
-            if track.replace(pid13(high, low)?).is_some() {
-                return None;
             }
             streams = rest;
         }
-        let is_sound = number == pat.number
-            && program.video != program.audio
-            && program.video.or(program.audio) == Some(program.pcr_pid)
-            && ![program.video, program.audio].contains(&Some(pat.pmt_pid));
-        is_sound.then_some(program)
+        (number == pat.number).then_some(program)
     }
 
     /// Whose packets have this PID.
@@ -78,7 +73,7 @@ impl Program {
 
 /// The number in the header and the body of the only section of a packet.
 fn section<'a>(packet: &Packet<'a>, pid: u16, table_id: u8) -> Option<(u16, &'a [u8])> {
-    if packet.pid != pid || !packet.unit_start || packet.adaptation.is_some() {
+    if packet.pid != pid || !packet.unit_start {
         return None;
     }
     let (&[0, id, high, low], rest) = packet.payload.split_first_chunk()? else {

@@ -1,6 +1,6 @@
 use super::*;
 use crate::segmenter::OPEN_TICKS_MAX;
-use crate::ts::{PAYLOAD, TsMuxer};
+use crate::ts::{PAYLOAD, TsMuxer, pid};
 use crate::{Closed, Segmenter, SegmenterConfig};
 use alluvium_media::{AccessUnit, AudioSpecificConfig, AudioTrack, Content, NalUnits, Timestamp, Tracks, VideoTrack};
 use crc_fast::CrcAlgorithm::Crc32Mpeg2;
@@ -271,7 +271,11 @@ fn a_picture_that_fits_its_packets_exactly_is_known_to_be_whole() {
         });
         let bytes = plan(true, false, &[first, second]).write();
         assert_eq!(kept(&bytes), bytes.len());
-        assert!((1..PACKET).all(|torn| kept(&bytes[..bytes.len() - torn]) == boundaries(&bytes)[0]));
+        assert!(
+            [1, 100, 187]
+                .iter()
+                .all(|torn| kept(&bytes[..bytes.len() - torn]) == boundaries(&bytes)[0])
+        );
     }
 }
 
@@ -396,8 +400,12 @@ fn before(bytes: &[u8], index: usize) -> usize {
 fn the_first_wrong_packet_ends_what_is_kept() {
     let whole = small();
     // Packets 10 and 11 are a picture; 10 has a PCR, so its header stands at 12; packet 11 is stuffed.
-    let (header, stamps) = (12, 21);
+    // The PES packet of the audio ends packet 4: 14 bytes of header, 7 of ADTS, 100 of the frame.
+    let (header, stamps, audio) = (12, 21, PACKET - 121);
     for (packet, at, flipped, found, what) in [
+        (0, 1, 0x40, 0, "no beginning of the PAT"),
+        (1, 1, 0x40, 1, "no beginning of the PMT"),
+        (1, 187, 0x01, 1, "stuffing of the PMT"),
         (2, 0, 0x01, 2, "sync byte"),
         (9, 0, 0x47, 9, "sync byte of a clock reference"),
         (13, 0, 0xFF, 13, "sync byte of the last packet"),
@@ -418,6 +426,7 @@ fn the_first_wrong_packet_ends_what_is_kept() {
         (11, 4, 0x80, 11, "length of the adaptation field"),
         (11, 4, 0x01, 11, "stuffing that is payload"),
         (10, 5, 0x08, 10, "a flag of the adaptation field"),
+        (11, 5, 0x80, 11, "a discontinuity without clock"),
         (10, 5, 0x10, 10, "PCR bytes without the flag"),
         (11, 5, 0x40, 11, "random access within a unit"),
         (7, 5, 0x10, 7, "a clock reference without clock"),
@@ -436,14 +445,109 @@ fn the_first_wrong_packet_ends_what_is_kept() {
         (10, stamps + 2, 0x01, 10, "second marker of a stamp"),
         (10, stamps + 4, 0x01, 10, "third marker of a stamp"),
         (10, stamps, 0x08, 10, "a stamp of another day"),
+        (5, 4 + 9, 0x10, 5, "prefix of a PTS before a DTS"),
         (4, 2, 0x01, 4, "sound as a picture"),
-        (4, 188 - 107, 0x01, 4, "header of a frame"),
-        (4, 188 - 107 + 5, 0x20, 4, "length of a frame"),
+        (4, audio + 3, 0x20, 4, "sound in a stream of pictures"),
+        (4, audio + 5, 0x73, 4, "sound without length"),
+        (4, audio + 5, 0x01, 4, "a unit longer than it says"),
+        (4, audio + 14, 0x01, 4, "header of a frame"),
+        (4, audio + 14 + 5, 0x20, 4, "length of a frame"),
     ] {
         let mut bytes = whole.clone();
         bytes[packet * PACKET + at] ^= flipped;
         assert_eq!(kept(&bytes), before(&whole, found), "{what}");
     }
+}
+
+/// A packet with this payload behind stuffing, where there is room for any.
+fn packet(pid: u16, counter: u8, unit_start: bool, payload: &[u8]) -> [u8; PACKET] {
+    let field = PAYLOAD - payload.len();
+    let control = match (field, payload) {
+        (0, _) => 0x10,
+        (_, []) => 0x20,
+        _ => 0x30,
+    };
+    let [high, low] = pid.to_be_bytes();
+    let mut packet = [0xFF; PACKET];
+    packet[..4].copy_from_slice(&[SYNC, high | u8::from(unit_start) << 6, low, control | counter & 0x0F]);
+    let adaptation = [field.saturating_sub(1) as u8, 0];
+    packet[4..][..field.min(2)].copy_from_slice(&adaptation[..field.min(2)]);
+    packet[PACKET - payload.len()..].copy_from_slice(payload);
+    packet
+}
+
+#[test]
+fn what_the_muxer_would_not_write_is_not_kept() {
+    let whole = small();
+    let packets = whole.as_chunks::<PACKET>().0;
+    let counter = |index: usize| packets[index][3] & 0x0F;
+    let last = &packets[11][5 + usize::from(packets[11][4])..];
+    assert_eq!(packet(pid::VIDEO, counter(11), false, last), packets[11]);
+
+    let mut sound_with_clock = packets[4];
+    sound_with_clock[5] |= 0x10;
+    sound_with_clock[6..12].copy_from_slice(&packets[10][6..12]);
+    let mut empty_sound = packets[4][PACKET - 121..][..14].to_vec();
+    empty_sound[5] = 8;
+    let (head, tail) = last.split_at(50);
+    for (index, instead, what) in [
+        (
+            4,
+            vec![sound_with_clock],
+            "a clock in another PID than the announced one",
+        ),
+        (
+            4,
+            vec![packet(pid::AUDIO, counter(4), true, &empty_sound)],
+            "a unit of nothing",
+        ),
+        (
+            7,
+            vec![packet(pid::VIDEO, counter(7), false, &[])],
+            "a packet of nothing",
+        ),
+        (
+            11,
+            vec![packet(pid::AUDIO, counter(4) + 1, false, last)],
+            "the other track within a unit",
+        ),
+        (
+            11,
+            vec![
+                packet(pid::VIDEO, counter(11), false, head),
+                packet(pid::VIDEO, counter(11) + 1, false, tail),
+            ],
+            "stuffing before the last packet of a unit",
+        ),
+    ] {
+        let bytes = [&packets[..index], &instead].concat().concat();
+        assert_eq!(kept(&bytes), before(&whole, index), "{what}");
+    }
+}
+
+#[test]
+fn nothing_stands_within_a_picture_that_does_not_tell_its_length() {
+    let whole = plan(true, false, &[plain(0, 300), plain(3_000, 300), plain(3_000, 70_000)]).write();
+    let packets = whole.as_chunks::<PACKET>().0;
+    let nothing = packet(pid::VIDEO, packets[99][3], false, &[]);
+    let bytes = [&packets[..100], &[nothing]].concat().concat();
+    assert_eq!(kept(&bytes), 6 * PACKET);
+}
+
+#[test]
+fn audio_may_begin_before_the_pictures_but_not_by_far() {
+    let kept_all = |gap| {
+        let steps = [
+            plain(0, 300),
+            Step::Frame { bytes: 100 },
+            Step::Flush,
+            Step::LateFrame { gap: gap - 1_920 },
+        ];
+        let bytes = plan(true, true, &steps).write();
+        kept(&bytes) == bytes.len()
+    };
+    assert!(kept_all(2 * OPEN_TICKS_MAX - 1));
+    assert!(!kept_all(2 * OPEN_TICKS_MAX));
 }
 
 #[test]
@@ -486,7 +590,7 @@ fn tables_are_believed_only_as_a_whole() {
         (pat, 1, 0xB0, 0x30, "syntax"),
         (pat, 5, 0xC1, 0xC0, "not yet in force"),
         (pat, 6, 0, 1, "not the only section"),
-        (pat, 9, 1, 0, "network instead of program"),
+        (pat, 9, 1, 2, "another program"),
         (pat, 10, 0xF0, 0xE1, "PMT elsewhere"),
         (pmt, 0, 0x02, 0x00, "table of another kind"),
         (pmt, 4, 1, 2, "another program"),

@@ -5,4 +5,5 @@
 mod ffmpeg;
 mod flv;
 mod playlist;
+mod salvage;
 mod transport_stream;

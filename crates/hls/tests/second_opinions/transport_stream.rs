@@ -15,7 +15,7 @@ const BASE: i64 = 900_000;
 
 /// An access unit that owns its bytes.
 #[derive(Debug, Clone)]
-struct Unit {
+pub(crate) struct Unit {
     dts: i64,
     pts: i64,
     content: Owned,
@@ -33,20 +33,22 @@ enum Owned {
 
 /// One PES packet as it was read.
 #[derive(Debug, Clone, PartialEq)]
-struct Pes {
+pub(crate) struct Pes {
     pts: i64,
-    dts: i64,
+    pub(crate) dts: i64,
     random_access: bool,
     payload: Vec<u8>,
     /// The last PCR at or before its first packet, 27 MHz.
     pcr: i64,
+    /// Bytes of the segment up to its end.
+    pub(crate) end: usize,
 }
 
 /// All that was read of a session.
 #[derive(Debug, Default)]
 pub(crate) struct Session {
-    video: Vec<Pes>,
-    audio: Vec<Pes>,
+    pub(crate) video: Vec<Pes>,
+    pub(crate) audio: Vec<Pes>,
     /// 27 MHz.
     pcrs: Vec<i64>,
     versions: Vec<u8>,
@@ -115,17 +117,16 @@ impl Session {
                                 random_access,
                                 payload: pes.data.to_vec(),
                                 pcr,
+                                end: (index + 1) * TsPacket::SIZE,
                             },
                             length,
                         ),
                     );
                 }
                 (2.., Some(TsPayload::PesContinuation(bytes))) => {
-                    open.get_mut(&pid)
-                        .expect("a PES packet goes on before it began")
-                        .0
-                        .payload
-                        .extend_from_slice(&bytes);
+                    let (pes, _) = open.get_mut(&pid).expect("a PES packet goes on before it began");
+                    pes.payload.extend_from_slice(&bytes);
+                    pes.end = (index + 1) * TsPacket::SIZE;
                 }
                 (2.., None) => {}
                 (_, payload) => panic!("packet {index} is {payload:?}"),
@@ -195,7 +196,7 @@ fn config() -> AudioSpecificConfig {
     AudioSpecificConfig::parse(&[0x11, 0x90]).unwrap()
 }
 
-fn tracks(video: bool, audio: bool) -> Tracks {
+pub(crate) fn tracks(video: bool, audio: bool) -> Tracks {
     let track = VideoTrack {
         width: 640,
         height: 360,
@@ -211,7 +212,7 @@ fn tracks(video: bool, audio: bool) -> Tracks {
 }
 
 /// Everything a session of these units leaves behind, one buffer a segment.
-fn segments(units: &[Unit], tracks: &Tracks, frag_duration: Duration) -> Vec<Bytes> {
+pub(crate) fn segments(units: &[Unit], tracks: &Tracks, frag_duration: Duration) -> Vec<Bytes> {
     let mut segmenter = Segmenter::new(SegmenterConfig {
         frag_duration,
         audio_only: true,
@@ -251,7 +252,7 @@ fn difference(a: i64, b: i64, turn: i64) -> i64 {
     (a - b + turn / 2).rem_euclid(turn) - turn / 2
 }
 
-const TURN: i64 = 1 << 33;
+pub(crate) const TURN: i64 = 1 << 33;
 
 /// Reads the units' segments back and compares them with the units.
 #[track_caller]
@@ -299,9 +300,9 @@ fn check(units: &[Unit], tracks: &Tracks, frag_duration: Duration) -> Session {
 }
 
 /// A picture of a plan: milliseconds since the one before, composition time, whether it is random access, its units' lengths.
-type Picture = (i64, i64, bool, Vec<usize>);
+pub(crate) type Picture = (i64, i64, bool, Vec<usize>);
 
-fn pictures() -> impl Strategy<Value = Vec<Picture>> {
+pub(crate) fn pictures() -> impl Strategy<Value = Vec<Picture>> {
     let length = prop_oneof![20 => 1..2_000_usize, 1 => 30_000..70_000_usize];
     let gap = prop_oneof![20 => 1..70_i64, 1 => 100..900_i64];
     proptest::collection::vec(
@@ -311,7 +312,7 @@ fn pictures() -> impl Strategy<Value = Vec<Picture>> {
 }
 
 /// Merges pictures and frames in the order of their DTS, the audio late by `lag_ms`.
-fn merge(pictures: &[Picture], frame_lengths: &[usize], start: i64, lag_ms: i64) -> Vec<Unit> {
+pub(crate) fn merge(pictures: &[Picture], frame_lengths: &[usize], start: i64, lag_ms: i64) -> Vec<Unit> {
     let filled = |length: usize, seed: i64| (0..length).map(|i| (i as i64 * 7 + seed) as u8).collect::<Vec<u8>>();
     let mut dts = start;
     let mut units: Vec<(i64, Unit)> = Vec::new();
@@ -357,7 +358,7 @@ fn merge(pictures: &[Picture], frame_lengths: &[usize], start: i64, lag_ms: i64)
     units.into_iter().map(|(_, unit)| unit).collect()
 }
 
-fn start() -> impl Strategy<Value = i64> {
+pub(crate) fn start() -> impl Strategy<Value = i64> {
     prop_oneof![Just(0), -BASE..0, TURN - BASE - 200_000..TURN - BASE + 63_000]
 }
 
