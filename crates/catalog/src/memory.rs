@@ -436,7 +436,8 @@ impl Recording {
     }
 
     fn lease(&self, (bucket, channel): &Place, config: ChannelConfig) -> Option<Lease> {
-        let window = self.latest(usize::try_from(config.frag_count).unwrap_or(usize::MAX));
+        let count = self.position.window_count(config.frag_count);
+        let window = self.latest(usize::try_from(count).unwrap_or(usize::MAX));
         self.position.lease(bucket, channel, config, window)
     }
 

@@ -19,6 +19,8 @@ pub(crate) struct Position {
     /// `None` before the first segment.
     pub(crate) last: Option<LastSegment>,
     pub(crate) listable_from: u64,
+    /// Where the window of the session closed last began. What was left behind is not listed again, even by a larger one.
+    pub(crate) window_from: u64,
     pub(crate) publish: Publish,
 }
 
@@ -224,6 +226,8 @@ impl Position {
             return Ok(None);
         };
         let record = held.record(at);
+        let frag_count = held.frag_count.max(1).into();
+        self.window_from = self.window_from.max(self.next_sequence.saturating_sub(frag_count));
         self.publish = Publish::Closed(Closed {
             session: held.session,
             playlist_name: held.playlist_name.clone(),
@@ -248,6 +252,12 @@ impl Position {
     /// Lets no live playlist list the segment of this sequence or one before it.
     pub(crate) fn withdraw(&mut self, sequence: u64) {
         self.listable_from = self.listable_from.max(sequence.saturating_add(1));
+    }
+
+    /// How many of the newest segments a window lists now.
+    pub(crate) fn window_count(&self, frag_count: u32) -> u32 {
+        let count = self.next_sequence.saturating_sub(self.window_from);
+        u32::try_from(count).map_or(frag_count, |count| count.min(frag_count))
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -315,7 +325,7 @@ impl Position {
                 bucket: bucket.clone(),
                 channel: channel.clone(),
                 playlist_name: closed.playlist_name.clone(),
-                frag_count: closed.frag_count,
+                frag_count: self.window_count(closed.frag_count),
                 epoch: self.epoch,
                 closed: closed.closed,
             }),

@@ -127,7 +127,8 @@ pub struct Lease {
     pub last_name: Option<UnixTime>,
     /// Where the media of the channel's segments end; the next PROGRAM-DATE-TIME must not be earlier.
     pub last_program_date_time: Option<UnixTime>,
-    /// The newest segments that a live playlist may list, ascending, at most `config.frag_count`.
+    /// The newest segments that a live playlist may list, ascending, at most `config.frag_count`; none that had left the
+    /// window of an earlier session, so that a larger window does not reach back.
     pub window: Vec<SegmentRecord>,
 }
 
@@ -216,7 +217,7 @@ pub struct Unended {
     pub channel: ChannelName,
     /// The live playlist of the closed session.
     pub playlist_name: PlaylistName,
-    /// How many segments that playlist lists.
+    /// How many of the newest segments that playlist lists at most.
     pub frag_count: u32,
     /// The epoch of the closed session.
     pub epoch: u64,

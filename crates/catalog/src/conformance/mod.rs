@@ -63,6 +63,7 @@ macro_rules! catalog_conformance {
             forgets_positions_with_the_bucket
             finds_segments_between_two_names
             lists_nothing_up_to_a_withdrawn_segment
+            lists_nothing_again_that_a_smaller_window_has_left_behind
             accepts_the_repetition_of_a_withdrawn_segment
             withdraws_only_segments
             names_channels_with_segments

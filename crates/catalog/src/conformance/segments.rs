@@ -218,6 +218,22 @@ pub async fn lists_nothing_up_to_a_withdrawn_segment(catalog: Arc<dyn Catalog>) 
     assert_eq!(site.latest().await, [8]);
 }
 
+pub async fn lists_nothing_again_that_a_smaller_window_has_left_behind(catalog: Arc<dyn Catalog>) {
+    let site = Site::new(catalog).await;
+    for (frag_count, window) in [(2, 0..0), (5, 3..5), (1, 9..10), (2, 14..15)] {
+        site.put_channel_with(frag_count).await;
+        let lease = site.take(at(0)).await;
+        let resumed: Vec<_> = lease.window.iter().map(|segment| segment.sequence).collect();
+        assert_eq!(resumed, Vec::from_iter(window), "FragCount {frag_count}");
+        for earlier in 0..5 {
+            let name = at((lease.next_sequence + earlier).cast_signed());
+            site.append(&lease, earlier, name).await.unwrap();
+        }
+        site.catalog.close_session(&lease, at(0)).await.unwrap();
+    }
+    assert_eq!(site.between(at(0), at(99)).await, Vec::from_iter(0..20));
+}
+
 pub async fn accepts_the_repetition_of_a_withdrawn_segment(catalog: Arc<dyn Catalog>) {
     let site = Site::new(catalog).await;
     let lease = site.take(at(0)).await;

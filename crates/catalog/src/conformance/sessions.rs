@@ -266,7 +266,7 @@ pub async fn waits_for_endlist_until_marked(catalog: Arc<dyn Catalog>) {
         bucket: site.bucket.clone(),
         channel: site.channel.clone(),
         playlist_name: PlaylistName::default(),
-        frag_count: ChannelConfig::default().frag_count,
+        frag_count: 0,
         epoch: 1,
         closed: at(10),
     };

@@ -28,8 +28,16 @@ impl Site {
     }
 
     pub(super) async fn put_channel(&self) {
+        self.put_channel_with(ChannelConfig::default().frag_count).await;
+    }
+
+    pub(super) async fn put_channel_with(&self, frag_count: u32) {
+        let config = ChannelConfig {
+            frag_count,
+            ..ChannelConfig::default()
+        };
         self.catalog
-            .put_channel(&self.bucket, &self.channel, &ChannelConfig::default(), at(0))
+            .put_channel(&self.bucket, &self.channel, &config, at(0))
             .await
             .unwrap();
     }

@@ -51,9 +51,9 @@ pub(super) fn save_publish(connection: &Connection, id: PositionId, position: &P
     let playlist_name = opened
         .map(|opened| &opened.playlist_name)
         .or(closed.map(|closed| &closed.playlist_name));
-    let sql = "UPDATE positions SET epoch = :epoch, publish = :publish, session = :session, node = :node,
-                   remote_addr = :remote_addr, started = :started, media_end = NULL, closed = :closed,
-                   playlist_name = :playlist_name, frag_count = :frag_count
+    let sql = "UPDATE positions SET epoch = :epoch, window_from = :window_from, publish = :publish,
+                   session = :session, node = :node, remote_addr = :remote_addr, started = :started,
+                   media_end = NULL, closed = :closed, playlist_name = :playlist_name, frag_count = :frag_count
                WHERE id = :id";
     change(
         connection,
@@ -61,6 +61,7 @@ pub(super) fn save_publish(connection: &Connection, id: PositionId, position: &P
         named_params! {
             ":id": id,
             ":epoch": stored(position.epoch),
+            ":window_from": stored(position.window_from),
             ":publish": state,
             ":session": session.map(|session| stored(session.to_bits())),
             ":node": opened.map(|opened| opened.node.as_str()),
@@ -114,6 +115,7 @@ pub(super) fn decode(row: &Row<'_>) -> Result<Position, Failure> {
         next_sequence: unsigned(row, "next_sequence")?,
         last,
         listable_from: unsigned(row, "listable_from")?,
+        window_from: unsigned(row, "window_from")?,
         publish: publish(row)?,
     })
 }

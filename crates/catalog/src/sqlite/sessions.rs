@@ -7,7 +7,7 @@ use super::row::{all, change, limit, parsed, stored, time, unsigned};
 use super::running::Running;
 use super::{channels, positions, segments};
 use crate::position::{Claim, HISTORY_MAX, Position, Publish};
-use crate::{Lease, LiveSession, NodeId, OpenSession, SessionId, SessionRecord, Unended};
+use crate::{Lease, LiveSession, NodeId, OpenSession, SegmentRecord, SessionId, SessionRecord, Unended};
 
 /// Opens a session; also returns the one that it replaces.
 pub(super) fn open(
@@ -27,7 +27,7 @@ pub(super) fn open(
     if let Some(replaced) = &replaced {
         remember(connection, id, replaced_epoch, replaced)?;
     }
-    let window = segments::latest(connection, id, &position, frag_count(config.frag_count))?;
+    let window = window(connection, id, &position, config.frag_count)?;
     let lease = position
         .lease(&open.bucket, &open.channel, config, window)
         .expect("the session was opened above");
@@ -100,7 +100,7 @@ pub(super) fn open_of_node(connection: &Connection, node: &NodeId) -> Result<Vec
     let mut leases = Vec::new();
     for (id, bucket, channel, position) in all(connection, sql, [node.as_str()], decode_position)? {
         let config = channels::find(connection, &bucket, &channel)?.config;
-        let window = segments::latest(connection, id, &position, frag_count(config.frag_count))?;
+        let window = window(connection, id, &position, config.frag_count)?;
         leases.extend(position.lease(&bucket, &channel, config, window));
     }
     Ok(leases)
@@ -172,6 +172,13 @@ fn decode_position(row: &Row<'_>) -> Result<(PositionId, BucketName, ChannelName
     ))
 }
 
-fn frag_count(count: u32) -> usize {
-    usize::try_from(count).unwrap_or(usize::MAX)
+/// What a live playlist of the channel lists now.
+fn window(
+    connection: &Connection,
+    id: PositionId,
+    position: &Position,
+    frag_count: u32,
+) -> Result<Vec<SegmentRecord>, Failure> {
+    let count = usize::try_from(position.window_count(frag_count)).unwrap_or(usize::MAX);
+    segments::latest(connection, id, position, count)
 }
