@@ -58,7 +58,12 @@ mod spool;
 mod statistics;
 mod storing;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod wire;
+
+#[cfg(test)]
+extern crate self as alluvium_ingest;
 
 use std::io;
 use std::sync::Arc;

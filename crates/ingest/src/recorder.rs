@@ -180,3 +180,88 @@ async fn list(
     }
     outcome
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use alluvium_catalog::{Catalog, NodeId, OpenSession};
+    use alluvium_media::Timestamp;
+    use alluvium_oss::{ChannelName, Clock};
+    use alluvium_store::faulty::{Fault, Gate, Operation, Rule};
+
+    use super::*;
+    use crate::tests::house;
+
+    async fn fill(recorder: &mut Recorder, name: UnixTime) {
+        let segment = Segment {
+            start: Timestamp::default(),
+            duration: 90_000,
+            length: 0,
+            crc64: alluvium_store::crc64(b""),
+            discontinuity: false,
+            random_access: true,
+            forced: false,
+        };
+        let begin = Work::Begin {
+            name,
+            program_date_time: name,
+            discontinuity: false,
+        };
+        for work in [begin, Work::End(segment)] {
+            let room = recorder.room().await;
+            recorder.take(work, room);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn segments_past_the_limit_of_the_queue_are_a_gap() {
+        let house = house(|_| {}).await;
+        let channel: ChannelName = house.channel("camera").await;
+        let gate = Gate::closed();
+        house
+            .store
+            .add(Rule::on(Operation::Put, Fault::Hold(gate.clone())).times(1));
+        let open = OpenSession {
+            bucket: house.bucket.clone(),
+            channel: channel.clone(),
+            node: NodeId::new("here"),
+            remote_addr: "192.0.2.2:6000".parse().unwrap(),
+            playlist_name: None,
+            at: house.clock.now(),
+            busy_within: std::time::Duration::ZERO,
+        };
+        let lease = house.catalog.open_session(open).await.unwrap();
+        let mut recorder = Recorder::start(Arc::clone(&house.ingest), lease, house.stop.clone());
+        let mut name = house.clock.now();
+        let mut next = || {
+            name = name.plus(std::time::Duration::from_secs(1));
+            name
+        };
+        fill(&mut recorder, next()).await;
+        // The lister has the first one in hand; behind it the queue is filled to its limit, and past it.
+        gate.reached(1).await;
+        for _ in 0..SEGMENTS_QUEUED_MAX {
+            fill(&mut recorder, next()).await;
+        }
+        assert!(!recorder.gap.is_open());
+        fill(&mut recorder, next()).await;
+        assert!(recorder.gap.is_open());
+        gate.open();
+        while recorder.finished.capacity() == 0 {
+            tokio::task::yield_now().await;
+        }
+        fill(&mut recorder, next()).await;
+        assert!(!recorder.gap.is_open());
+        recorder.finish().await;
+        let count = SEGMENTS_QUEUED_MAX + 2;
+        let records = house
+            .catalog
+            .latest_segments(&house.bucket, &channel, count + 1)
+            .await
+            .unwrap();
+        assert_eq!(records.len(), count);
+        let behind_a_gap: Vec<_> = records.iter().filter(|record| record.discontinuity).collect();
+        assert_eq!(behind_a_gap, [records.last().unwrap()]);
+    }
+}

@@ -80,7 +80,7 @@ impl Storing {
             let put = self.segment_put(path, facts);
             let stored = self
                 .persist("storing a segment", &key, is_answer, || {
-                    self.put_unless_gone(&key, put.clone(), path).boxed()
+                    self.put_and_verify(&key, put.clone(), path).boxed()
                 })
                 .await?;
             match stored {
@@ -100,16 +100,27 @@ impl Storing {
         )))
     }
 
-    /// Without its file a put can never succeed.
-    async fn put_unless_gone(&self, key: &ObjectKey, put: Put, path: &Path) -> Result<(), store::Error> {
-        let stated = put.length;
-        match self.ingest.store.put(&self.bucket, key, put).await {
+    /// A store that says it has the object is asked once more what it has; without its file a put can never succeed.
+    async fn put_and_verify(&self, key: &ObjectKey, put: Put, path: &Path) -> Result<(), store::Error> {
+        let (length, crc64) = (put.length, put.crc64);
+        let store = &self.ingest.store;
+        match store.put(&self.bucket, key, put).await {
+            Ok(_) => {}
             Err(store::Error::Unavailable { .. }) if self.ingest.spool.is_gone(path.to_owned()).await => {
-                let (fact, found) = ("length", 0);
-                Err(store::Error::Mismatch { fact, stated, found })
+                return Err(store::Error::Mismatch {
+                    fact: "length",
+                    stated: length,
+                    found: 0,
+                });
             }
-            answer => answer.map(drop),
+            Err(error) => return Err(error),
         }
+        let wrong = match store.head(&self.bucket, key).await {
+            Ok(info) if info.length == length && info.crc64 == crc64 => return Ok(()),
+            Ok(info) => format!("the store took {length} bytes and holds {} others", info.length),
+            Err(error) => format!("the store took it, and then: {error}"),
+        };
+        Err(store::Error::unavailable("verify", key, wrong))
     }
 
     fn segment_put(&self, path: &Path, facts: &Facts) -> Put {

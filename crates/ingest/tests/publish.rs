@@ -357,7 +357,8 @@ async fn a_segment_deleted_before_it_was_recorded_is_never_listed() {
     let house = House::new().await;
     let channel = house.channel("camera").await;
     let gate = Gate::closed();
-    let held = Rule::on(Operation::Put, Fault::HoldAnswer(gate.clone()))
+    // The store is asked what it has before that is recorded.
+    let held = Rule::on(Operation::Head, Fault::HoldAnswer(gate.clone()))
         .keys(Keys::Suffix(".ts".to_owned()))
         .times(1);
     house.store.add(held);

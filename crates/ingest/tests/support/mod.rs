@@ -1,5 +1,7 @@
 //! The ingest service over stores in memory, and encoders that talk to it through pipes.
 
+#![allow(dead_code, reason = "each of its users needs a part")]
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,8 +31,14 @@ pub(crate) struct House {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) stop: CancellationToken,
     pub(crate) bucket: BucketName,
-    _folder: tempfile::TempDir,
+    make: Make,
+    objects: Arc<MemoryStore>,
+    folder: Arc<tempfile::TempDir>,
 }
+
+/// Makes the service of a house, as [`Ingest::new`] does.
+pub(crate) type Make =
+    fn(Config, Domains, NodeId, Arc<dyn ObjectStore>, Arc<dyn Catalog>, Arc<dyn Clock>) -> std::io::Result<Ingest>;
 
 impl House {
     pub(crate) async fn new() -> Self {
@@ -39,13 +47,47 @@ impl House {
 
     /// A house whose one bucket is public-read-write, so that publish URLs need no signature.
     pub(crate) async fn with(configure: impl FnOnce(&mut Config)) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let store = FaultyStore::new(Arc::new(MemoryStore::new()));
-        let catalog = Arc::new(MemoryCatalog::new());
+        Self::made(Ingest::new, configure).await
+    }
+
+    pub(crate) async fn made(make: Make, configure: impl FnOnce(&mut Config)) -> Self {
         let clock = Arc::new(ManualClock::new(UnixTime::from_secs(1_700_000_000)));
+        let catalog = Arc::new(MemoryCatalog::new());
+        let bucket = BucketName::parse("bucket").unwrap();
+        let owner = OwnerId::new("owner");
+        catalog
+            .create_bucket(&bucket, &owner, Some(Acl::PublicReadWrite), clock.now())
+            .await
+            .unwrap();
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        Self::on(make, configure, Arc::default(), catalog, clock, folder)
+    }
+
+    /// The next process of this node, with what this one has left; this one is given no more time to do anything.
+    pub(crate) fn successor(&self, configure: impl FnOnce(&mut Config)) -> Self {
+        Self::on(
+            self.make,
+            configure,
+            Arc::clone(&self.objects),
+            Arc::clone(&self.catalog),
+            Arc::clone(&self.clock),
+            Arc::clone(&self.folder),
+        )
+    }
+
+    fn on(
+        make: Make,
+        configure: impl FnOnce(&mut Config),
+        objects: Arc<MemoryStore>,
+        catalog: Arc<MemoryCatalog>,
+        clock: Arc<ManualClock>,
+        folder: Arc<tempfile::TempDir>,
+    ) -> Self {
+        let store = FaultyStore::new(objects.clone());
         let mut config = Config::new(folder.path().join("spool"));
+        config.spool_free_min = 0;
         configure(&mut config);
-        let ingest = Ingest::new(
+        let ingest = make(
             config,
             Domains::new([], []),
             NodeId::new("here"),
@@ -54,21 +96,28 @@ impl House {
             clock.clone(),
         )
         .unwrap();
-        let bucket = BucketName::parse("bucket").unwrap();
-        let owner = OwnerId::new("owner");
-        catalog
-            .create_bucket(&bucket, &owner, Some(Acl::PublicReadWrite), clock.now())
-            .await
-            .unwrap();
         Self {
             ingest: Arc::new(ingest),
             store,
             catalog,
             clock,
             stop: CancellationToken::new(),
-            bucket,
-            _folder: folder,
+            bucket: BucketName::parse("bucket").unwrap(),
+            make,
+            objects,
+            folder,
         }
+    }
+
+    /// What lies in the spool.
+    pub(crate) fn spooled(&self) -> Vec<std::path::PathBuf> {
+        let mut found = Vec::new();
+        for session in std::fs::read_dir(self.folder.path().join("spool")).unwrap() {
+            let files = std::fs::read_dir(session.unwrap().path()).unwrap();
+            found.extend(files.map(|file| file.unwrap().path()));
+        }
+        found.sort();
+        found
     }
 
     pub(crate) async fn channel(&self, name: &str) -> ChannelName {
