@@ -23,6 +23,7 @@
 //! | ISO/IEC 13818-1, 2.4.4 PAT and PMT, annex A CRC-32 | `ts/tables` |
 //! | ISO/IEC 13818-1, 2.7.2 at most 100 ms between PCRs | `ts/clock` |
 //! | ISO/IEC 13818-7, 6.2 ADTS | `ts/audio` |
+//! | the same, read back from damaged bytes | `salvage` |
 //! | ITU-T H.264, annex B start codes | `ts/muxer` |
 //! | RFC 8216, 3.2 MPEG-2 transport streams | `segmenter` |
 //! | RFC 8216, 4.3 playlist tags; 6.2.2 live playlists | `playlist` |

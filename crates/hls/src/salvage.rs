@@ -20,7 +20,35 @@ mod program;
 /// one of such a stream ends what can be kept, and so does whatever came before it and may be damaged with it: the PES
 /// packet in progress, or the one that ended directly before.
 ///
+/// A last unit that ends in four zeros is not kept where the bytes end with it: a block that never reached the disk may
+/// begin there. What cannot be told from what was written: other bytes within one packet's payload, and an old block in
+/// which the packets stand at the same places, count alike and do not begin a unit.
+///
 /// Memory is the same for every input: one TS packet and a few numbers.
+///
+/// ```
+/// use alluvium_hls::{Salvage, TsMuxer};
+/// use alluvium_media::{AccessUnit, AudioSpecificConfig, AudioTrack, Content, Timestamp, Tracks};
+///
+/// let mut muxer = TsMuxer::new();
+/// let config = AudioSpecificConfig::parse(&[0x11, 0x90]).unwrap();
+/// muxer.set_tracks(&Tracks { video: None, audio: Some(AudioTrack::from(config)) });
+/// muxer.begin_segment(false);
+/// for n in 0..10 {
+///     let time = Timestamp::from_ticks(n * 1_920);
+///     let content = Content::Audio { frame: &[0x21; 150], samples: 1_024 };
+///     muxer.write(&AccessUnit { pts: time, dts: time, random_access: true, content });
+///     muxer.flush();
+/// }
+/// let written = muxer.take();
+///
+/// let mut salvage = Salvage::new();
+/// for piece in written[..written.len() - 1].chunks(1_000) {
+///     salvage.push(piece);
+/// }
+/// let salvaged = salvage.finish().unwrap();
+/// assert_eq!((salvaged.length, salvaged.duration), (written.len() as u64 - 188, 9 * 1_920));
+/// ```
 #[derive(Debug)]
 pub struct Salvage {
     /// The first bytes of a packet whose last ones have not come.

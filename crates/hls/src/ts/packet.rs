@@ -70,7 +70,7 @@ impl Indicators {
 /// One packetised elementary stream packet of known length on its way into TS packets.
 ///
 /// Pieces are gathered in the order written; the last TS packet is filled up in its adaptation field. One that is too
-/// long to tell its length never fits exactly: so its end is known by itself, where nothing may follow.
+/// long to tell its length never fits exactly, so that its end is known without the packet that follows.
 #[derive(Debug)]
 pub(crate) struct Packetizer<'a> {
     out: &'a mut BytesMut,

@@ -446,6 +446,18 @@ fn seven_frames_share_a_packet_and_none_is_split_over_a_cut() {
 }
 
 #[test]
+fn pictures_around_the_longest_that_tells_its_length_are_read() {
+    // Over every way to fill the last packet, on either side of the limit.
+    let lengths = 65_400..65_400 + 2 * 184;
+    let pictures: Vec<Picture> = lengths.map(|length| (40, 0, length % 3 == 0, vec![length])).collect();
+    check(
+        &merge(&pictures, &[], 0, 0),
+        &tracks(true, false),
+        Duration::from_secs(2),
+    );
+}
+
+#[test]
 fn audio_that_stops_is_not_held_back() {
     let units: Vec<Unit> = regular(4, 25, 500, 300, 0)
         .into_iter()
