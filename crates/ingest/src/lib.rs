@@ -34,6 +34,7 @@
 //! |---|---|
 //! | handshake, connect to publish, first media, silence | [`Config`] |
 //! | connections, in all and for each address | [`Gate`] |
+//! | channels whose changes of hands are remembered | `duels::CHANNELS_MAX` |
 //! | buckets tried for a publish URL that names none | `authorisation::LOST_BUCKET_PAGES_MAX` |
 //! | batches between connection and disk | `spool::BATCHES_WAITING_MAX` |
 //! | finished segments not yet stored | [`Config::spool_quota`], `recorder::SEGMENTS_QUEUED_MAX` |
@@ -43,6 +44,7 @@ mod admission;
 mod authorisation;
 mod config;
 mod connection;
+mod duels;
 mod end;
 mod ending;
 mod faults;

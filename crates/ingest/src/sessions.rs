@@ -6,17 +6,26 @@ use std::time::Duration;
 use alluvium_oss::{BucketName, ChannelName, UnixTime};
 use tokio_util::sync::CancellationToken;
 
+use crate::duels::Duels;
+
 /// The sessions that run in this process, by channel.
 ///
 /// The catalog's lease decides who may write. This map only lets a publisher that takes a channel over wait until the
 /// one before has listed what it accepted, instead of fencing it off in mid-segment.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Sessions {
-    /// Held for a map look-up, never across an await. One entry for each publishing connection: bounded by the gate.
-    running: Arc<Mutex<HashMap<Channel, Arc<Session>>>>,
+    /// Held for a map look-up, never across an await.
+    channels: Arc<Mutex<Channels>>,
 }
 
-type Channel = (BucketName, ChannelName);
+#[derive(Debug, Default)]
+struct Channels {
+    /// One entry for each publishing connection: bounded by the gate.
+    running: HashMap<Channel, Arc<Session>>,
+    duels: Duels,
+}
+
+pub(crate) type Channel = (BucketName, ChannelName);
 
 #[derive(Debug)]
 struct Session {
@@ -38,6 +47,13 @@ pub(crate) struct Running {
     session: Arc<Session>,
 }
 
+/// What somebody finds who may have the channel.
+enum Entry {
+    Free(Running),
+    /// It is free once this one has ended.
+    After(Arc<Session>),
+}
+
 /// The channel's publisher has sent media a short while ago.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Busy {
@@ -47,7 +63,8 @@ pub(crate) struct Busy {
 impl Sessions {
     /// Takes the channel's place, once the session that has it now has ended.
     ///
-    /// One that is ending is waited for; one without media for `busy_within` is told to end, and then waited for.
+    /// One that is ending is waited for; one without media for `busy_within` is told to end, and then waited for. Where
+    /// the channel changes hands again and again, `busy_within` grows: see [`Duels`].
     pub(crate) async fn enter(
         &self,
         bucket: &BucketName,
@@ -57,32 +74,40 @@ impl Sessions {
     ) -> Result<Running, Busy> {
         let channel = (bucket.clone(), channel.clone());
         loop {
-            let before = match self.lock().entry(channel.clone()) {
-                std::collections::hash_map::Entry::Vacant(vacant) => {
-                    let session = Arc::new(Session::new(now));
-                    vacant.insert(Arc::clone(&session));
-                    return Ok(Running {
-                        sessions: self.clone(),
-                        channel,
-                        session,
-                    });
-                }
-                std::collections::hash_map::Entry::Occupied(occupied) => Arc::clone(occupied.get()),
-            };
-            if !before.ending.is_cancelled() {
-                let idle = now.since(UnixTime::from_millis(before.last_media.load(Ordering::Relaxed)));
-                if idle < busy_within {
-                    return Err(Busy { idle });
-                }
-                before.replaced.cancel();
+            match self.try_enter(&channel, now, busy_within)? {
+                Entry::Free(running) => return Ok(running),
+                Entry::After(before) => before.ended.cancelled().await,
             }
-            before.ended.cancelled().await;
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Channel, Arc<Session>>> {
+    fn try_enter(&self, channel: &Channel, now: UnixTime, busy_within: Duration) -> Result<Entry, Busy> {
+        let Channels { running, duels } = &mut *self.lock();
+        let Some(before) = running.get(channel) else {
+            let session = Arc::new(Session::new(now));
+            running.insert(channel.clone(), Arc::clone(&session));
+            return Ok(Entry::Free(Running {
+                sessions: self.clone(),
+                channel: channel.clone(),
+                session,
+            }));
+        };
+        if !before.ending.is_cancelled() {
+            let idle = now.since(UnixTime::from_millis(before.last_media.load(Ordering::Relaxed)));
+            if idle < duels.busy_within(channel, now, busy_within) {
+                return Err(Busy { idle });
+            }
+            if !before.replaced.is_cancelled() {
+                duels.taken_over(channel, now);
+                before.replaced.cancel();
+            }
+        }
+        Ok(Entry::After(Arc::clone(before)))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Channels> {
         // Every change of the map is one call, so a poisoned lock is still right.
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+        self.channels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -121,7 +146,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.sessions.lock().remove(&self.channel);
+        self.sessions.lock().running.remove(&self.channel);
         self.session.ended.cancel();
     }
 }
@@ -173,6 +198,32 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn two_that_take_a_channel_from_each_other_have_to_wait_longer() {
+        let sessions = Sessions::default();
+        let (bucket, channel) = channel();
+        let enter = |seconds| sessions.enter(&bucket, &channel, at(seconds), BUSY_WITHIN);
+        let mut holder = enter(0).await.unwrap();
+        for round in 1..=2 {
+            holder.heard(at(3 * round - 3));
+            let replaced = holder.replaced();
+            let ends = async {
+                replaced.cancelled().await;
+                drop(holder);
+            };
+            holder = tokio::join!(enter(3 * round), ends).0.unwrap();
+        }
+        holder.heard(at(6));
+        assert!(enter(9).await.is_err());
+        assert!(enter(11).await.is_err());
+        let replaced = holder.replaced();
+        let ends = async {
+            replaced.cancelled().await;
+            drop(holder);
+        };
+        assert!(tokio::join!(enter(12), ends).0.is_ok());
+    }
+
+    #[tokio::test]
     async fn waits_for_one_that_is_ending() {
         let sessions = Sessions::default();
         let (bucket, channel) = channel();
@@ -189,6 +240,6 @@ mod tests {
         let sessions = Sessions::default();
         let (bucket, channel) = channel();
         drop(sessions.enter(&bucket, &channel, at(0), BUSY_WITHIN).await.unwrap());
-        assert!(sessions.lock().is_empty());
+        assert!(sessions.lock().running.is_empty());
     }
 }
