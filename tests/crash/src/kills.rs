@@ -17,7 +17,7 @@ use crate::publisher::{Manner, Order};
 use crate::report::{Distribution, Table};
 use crate::schedule::Plan;
 use crate::server::DEADLINE;
-use crate::stage::{Channels, Stage};
+use crate::stage::{Cast, Channels, Stage};
 use crate::violation::Ms;
 
 /// When the server is killed.
@@ -52,9 +52,16 @@ pub(crate) async fn run(options: &Options, kills: u32, publishers: u32) -> Resul
         stage.seed, stage.run.addresses[0]
     );
     let orders = watch::Sender::new(Order::Publish);
-    let manners = [Manner::Unpublish, Manner::Close];
     let _readers = stage.readers(LOOK_INTERVAL);
-    let mut publishing = stage.publishers(&orders, plan, &manners, Duration::from_secs(1));
+    let cast = Cast {
+        plan,
+        manners: &[Manner::Unpublish, Manner::Close],
+        arrival: Duration::from_secs(1),
+        stay: Some(Duration::from_secs(2)..Duration::from_secs(20)),
+        retry: Duration::from_millis(50)..Duration::from_millis(100),
+        rival_every: Some(10),
+    };
+    let mut publishing = stage.publishers(&orders, &cast);
     let mut times = Times::default();
     let mut done = 0;
     let run = Arc::clone(&stage.run);
@@ -114,7 +121,7 @@ async fn carry_out(
             }
         };
         sleep(pause).await;
-        stage.server.kill(kill).await?;
+        stage.kill(kill).await?;
         times.moments[moment as usize] += 1;
         *done = kill;
         println!(
@@ -123,7 +130,6 @@ async fn carry_out(
             Ms(pause),
             moment.after()
         );
-        stage.server.spawn()?;
         moment = match stage.random.random_range(0..10) {
             0 => Moment::StartUp,
             1 => Moment::Recovery,
@@ -142,7 +148,7 @@ async fn carry_out(
     } else {
         println!("the server is stopped while everybody publishes");
         orders.send_replace(Order::Last);
-        stage.server.stop().await?;
+        stage.stop().await?;
         while publishing.join_next().await.is_some() {}
         stage.server.spawn()?;
         stage.server.await_ready().await?;
@@ -161,15 +167,17 @@ async fn all_accepted(stage: &mut Stage, times: &mut Times) -> Result<()> {
     Ok(())
 }
 
-/// Of every eighth publisher, pictures only.
+/// Of every eighth publisher, pictures only; of every other of these, two pictures a second. Of every fourth, pictures
+/// that are presented in another order than they are sent.
 fn plan(index: u32) -> Plan {
     Plan {
-        pictures_per_s: 30.0,
+        pictures_per_s: if index % 16 == 15 { 2.0 } else { 30.0 },
         picture_bytes: 200..=4_000,
         large_every: 150,
         large_bytes: 40_000..=120_000,
         gop: 24..=36,
         audio: index % 8 != 7,
+        composition_ms: 0..=if index % 4 == 1 { 80 } else { 0 },
         chunk_size: [128, 4_096, 65_536][index as usize % 3],
     }
 }

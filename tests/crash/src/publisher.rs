@@ -1,6 +1,7 @@
 //! A publisher: sends its schedule, keeps account of it, and comes back whenever it can.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,8 +38,10 @@ pub(crate) enum Manner {
     Unpublish,
     /// As one that is gone: the connection is closed ...
     Close,
-    /// ... or reset.
+    /// ... or reset ...
     Reset,
+    /// ... or stays, and nothing comes any more.
+    Silence,
 }
 
 pub(crate) struct Publisher {
@@ -54,6 +57,10 @@ pub(crate) struct Publisher {
     pub(crate) seed: u64,
     /// Before it connects first.
     pub(crate) delay: Duration,
+    /// How long a connection lasts before it leaves by itself, to come back.
+    pub(crate) stay: Option<Range<Duration>>,
+    /// From one connection, or attempt, to the next.
+    pub(crate) retry: Range<Duration>,
 }
 
 /// Why a connection is over.
@@ -68,15 +75,16 @@ impl Publisher {
         let mut random = StdRng::seed_from_u64(self.seed);
         sleep(self.delay).await;
         while *self.orders.borrow() == Order::Publish {
-            if let Err(words) = self.connect(random.random()).await {
+            let stay = self.stay.clone().map(|stay| random.random_range(stay));
+            if let Err(words) = self.connect(stay, random.random()).await {
                 self.channel().note_refusal(words);
-                sleep(random.random_range(RETRY)).await;
             }
+            sleep(random.random_range(self.retry.clone())).await;
         }
     }
 
     /// One connection from its beginning to its end; an error where it was not accepted.
-    async fn connect(&mut self, seed: u64) -> Result<(), String> {
+    async fn connect(&mut self, stay: Option<Duration>, seed: u64) -> Result<(), String> {
         let status = Arc::clone(&self.run.status);
         let start = status.phase().start;
         let address = self.run.addresses[self.index as usize % 2];
@@ -95,18 +103,27 @@ impl Publisher {
             Ok(Err(error)) => return Err(error.to_string()),
             Err(_) => return Err(format!("no answer to the publish within {ACCEPT_DEADLINE:?}")),
         };
-        let connection = self.channel().ledger().open();
+        let opened = self.channel().ledger().open(start);
+        let connection = match opened {
+            Ok(connection) => connection,
+            Err(violation) => {
+                let words = violation.to_string();
+                self.run.report(self.channel(), violation);
+                return Err(words);
+            }
+        };
         self.run.note_accepted(self.channel(), start);
         let mut words = tokio::spawn(words.until_end());
-        let over = self.send(connection, &mut sender, &mut words, seed).await;
+        let schedule = Schedule::new(self.plan.clone(), seed);
+        let over = self.send(schedule, stay, connection, &mut sender, &mut words).await;
         // Whatever was accepted until now had to be stored by a clean end.
         let at = self.run.clock.now();
         match (over, status.end(start)) {
             (Over::Left(how), None) => {
-                self.channel().ledger().end(End::Clean { how, at });
+                self.channel().ledger().end(connection, End::Clean { how, at });
                 self.leave(sender, words).await;
             }
-            (_, Some(end)) => self.channel().ledger().end(end),
+            (_, Some(end)) => self.channel().ledger().end(connection, end),
             (Over::Broken(words), None) => {
                 let violation = Violation::Ended { connection, words };
                 self.run.report(self.channel(), violation);
@@ -116,16 +133,23 @@ impl Publisher {
     }
 
     /// Sends the schedule in real time, until something ends that.
-    async fn send(&mut self, connection: u32, sender: &mut Sender, words: &mut JoinHandle<String>, seed: u64) -> Over {
+    async fn send(
+        &mut self,
+        schedule: Schedule,
+        stay: Option<Duration>,
+        connection: u32,
+        sender: &mut Sender,
+        words: &mut JoinHandle<String>,
+    ) -> Over {
         if let Err(error) = self.send_headers(sender).await {
             return broken(words, &error.to_string()).await;
         }
         let began = Instant::now();
         let mut numbers = [0; 2];
-        for due in Schedule::new(self.plan.clone(), seed) {
+        for due in schedule {
             let leaving = loop {
                 let leaves_at = match *self.orders.borrow_and_update() {
-                    Order::Publish | Order::Last => None,
+                    Order::Publish | Order::Last => stay.map(|stay| began + stay),
                     Order::Leave { from, within } => {
                         let at = Time(from.0 + within.mul_f64(self.patience));
                         Some(Instant::now() + self.run.clock.now().until(at))
@@ -152,13 +176,17 @@ impl Publisher {
             };
             *number += 1;
             let (kind, payload) = match due.track {
-                Track::Video => (Kind::Video, unit::picture(unit, due.length, due.random_access)),
+                Track::Video => (
+                    Kind::Video,
+                    unit::picture(unit, due.length, due.random_access, due.composition_ms),
+                ),
                 Track::Audio => (Kind::Audio, unit::frame(unit, due.length)),
             };
             if let Err(error) = sender.send(kind, due.at.as_millis() as u32, &payload).await {
                 return broken(words, &error.to_string()).await;
             }
-            self.channel().ledger().accept(due.track, self.run.clock.now());
+            let at = self.run.clock.now();
+            self.channel().ledger().accept(connection, due.track, at);
         }
         Over::Left("its schedule is over")
     }
@@ -179,6 +207,13 @@ impl Publisher {
                 let _ = sender.reset_on_close();
                 words.abort();
                 let _ = words.await;
+            }
+            Manner::Silence => {
+                // Until the server has enough of it.
+                tokio::spawn(async move {
+                    let _ = words.await;
+                    drop(sender);
+                });
             }
             Manner::Unpublish | Manner::Close => {
                 if self.manner == Manner::Unpublish {
@@ -209,9 +244,6 @@ async fn broken(words: &mut JoinHandle<String>, error: &str) -> Over {
     };
     Over::Broken(format!("{error}; {words}"))
 }
-
-/// Between two attempts to connect.
-const RETRY: std::ops::Range<Duration> = Duration::from_millis(50)..Duration::from_millis(100);
 
 /// From connecting to the accepted publish; longer than the server makes a publisher wait.
 const ACCEPT_DEADLINE: Duration = Duration::from_secs(30);

@@ -118,9 +118,11 @@ impl Run {
         self.fault.borrow().clone()
     }
 
-    /// The channel's publisher was accepted by this start of the server.
+    /// The channel's publisher was accepted by this start of the server, perhaps not for the first time.
     pub(crate) fn note_accepted(&self, channel: &Channel, start: u32) {
-        channel.accepted_by.store(start, Ordering::Relaxed);
+        if channel.accepted_by.swap(start, Ordering::Relaxed) == start {
+            return;
+        }
         let now = self.clock.now();
         self.accepted.send_modify(|accepted| {
             if accepted.start != start {
@@ -151,6 +153,15 @@ impl Run {
         std::future::pending().await
     }
 
+    /// Tells all accounts that the newest start of the server has ended.
+    pub(crate) fn server_ended(&self) {
+        let start = self.status.phase().start;
+        if let Some(end) = self.status.end(start) {
+            let channels = self.channels.iter();
+            channels.for_each(|channel| channel.ledger().server_ended(start, end));
+        }
+    }
+
     /// Publishers who were accepted so far are not counted any more.
     pub(crate) fn forget_accepted(&self) {
         for channel in &self.channels {
@@ -159,22 +170,23 @@ impl Run {
         self.accepted.send_modify(|accepted| accepted.start = 0);
     }
 
-    /// Waits until everything is listed that has to be, or the deadline is over.
-    pub(crate) async fn all_listed(&self, deadline: Duration) -> bool {
+    /// Waits until everything is listed that has to be, of these channels. Past the deadline what is not is reported.
+    pub(crate) async fn all_listed(&self, deadline: Duration, which: impl Fn(usize) -> bool) {
+        let channels = || (0..).zip(&self.channels).filter(|(index, _)| which(*index));
         let listed = async {
-            while !self.channels.iter().all(|channel| channel.ledger().is_complete()) {
+            while !channels().all(|(_, channel)| channel.ledger().is_complete()) {
                 sleep(LOOK_INTERVAL).await;
             }
         };
-        timeout(deadline, listed).await.is_ok()
+        if timeout(deadline, listed).await.is_err() {
+            channels().for_each(|(_, channel)| self.finish(channel));
+        }
     }
 
     /// Judges what nothing more can come of.
-    pub(crate) fn finish(&self) {
-        for channel in &self.channels {
-            let judgement = channel.ledger().finish();
-            self.check(channel, judgement);
-        }
+    pub(crate) fn finish(&self, channel: &Channel) {
+        let judgement = channel.ledger().finish();
+        self.check(channel, judgement);
     }
 
     pub(crate) fn sum(&self, of: impl Fn(&Ledger) -> u64) -> u64 {

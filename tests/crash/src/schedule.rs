@@ -19,6 +19,8 @@ pub(crate) struct Plan {
     /// Pictures from one keyframe to the next.
     pub(crate) gop: RangeInclusive<u32>,
     pub(crate) audio: bool,
+    /// How much later than decoded a picture may be presented, ms.
+    pub(crate) composition_ms: RangeInclusive<u32>,
     /// Of the chunks in which it is sent, bytes.
     pub(crate) chunk_size: usize,
 }
@@ -32,6 +34,8 @@ pub(crate) struct Due {
     pub(crate) random_access: bool,
     /// Bytes beside its stamp.
     pub(crate) length: usize,
+    /// From decoding to presentation.
+    pub(crate) composition_ms: u32,
 }
 
 /// The units of one connection in their order; a keyframe comes first.
@@ -70,6 +74,7 @@ impl Schedule {
             at,
             random_access,
             length: self.random.random_range(bytes),
+            composition_ms: self.random.random_range(self.plan.composition_ms.clone()),
         }
     }
 
@@ -80,6 +85,7 @@ impl Schedule {
             at,
             random_access: true,
             length: self.random.random_range(FRAME_BYTES),
+            composition_ms: 0,
         }
     }
 }
@@ -113,6 +119,7 @@ mod tests {
             large_bytes: 50_000..=60_000,
             gop: 25..=35,
             audio,
+            composition_ms: 0..=80,
             chunk_size: 128,
         }
     }

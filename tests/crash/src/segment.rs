@@ -262,7 +262,7 @@ mod tests {
         }
 
         fn picture(&mut self, number: u32, dts: u64) -> Result<(), Error> {
-            let message = unit::picture(id(Track::Video, number), 500, false);
+            let message = unit::picture(id(Track::Video, number), 500, false, 0);
             let mut payload = vec![0, 0, 0, 1, 9, 0xF0];
             let mut left = &message[5..];
             while let Some((length, rest)) = left.split_first_chunk() {

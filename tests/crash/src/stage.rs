@@ -1,6 +1,7 @@
 //! A run's surroundings: folder, server, bucket, channels, publishers and readers.
 
 use std::net::Ipv4Addr;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,12 +38,40 @@ pub(crate) struct Channels {
     pub(crate) frag_count: u32,
 }
 
+/// Who publishes, and how.
+pub(crate) struct Cast {
+    /// By the channel's number.
+    pub(crate) plan: fn(u32) -> Plan,
+    /// In turn.
+    pub(crate) manners: &'static [Manner],
+    /// From the first arrival to the last.
+    pub(crate) arrival: Duration,
+    pub(crate) stay: Option<Range<Duration>>,
+    pub(crate) retry: Range<Duration>,
+    /// One channel in this many has two publishers, who fight for it.
+    pub(crate) rival_every: Option<u32>,
+}
+
 enum Folder {
     Temporary(TempDir),
     Given(PathBuf),
 }
 
 impl Stage {
+    /// Kills the server and starts it again on the same folder.
+    pub(crate) async fn kill(&mut self, kill: u32) -> Result<()> {
+        self.server.kill(kill).await?;
+        self.run.server_ended();
+        self.server.spawn()
+    }
+
+    /// Stops the server in order.
+    pub(crate) async fn stop(&mut self) -> Result<()> {
+        self.server.stop().await?;
+        self.run.server_ended();
+        Ok(())
+    }
+
     /// Starts the server and makes bucket and channels.
     pub(crate) async fn set(options: &Options, channels: &Channels) -> Result<Self> {
         allow_descriptors(u64::from(channels.count) * 2 + DESCRIPTORS)?;
@@ -70,26 +99,28 @@ impl Stage {
     }
 
     /// Lets somebody publish to every channel.
-    pub(crate) fn publishers(
-        &mut self,
-        orders: &watch::Sender<Order>,
-        plan: fn(u32) -> Plan,
-        manners: &[Manner],
-        within: Duration,
-    ) -> JoinSet<()> {
+    pub(crate) fn publishers(&mut self, orders: &watch::Sender<Order>, cast: &Cast) -> JoinSet<()> {
         let count = self.run.channels.len() as u32;
         let publisher = |index: u32| Publisher {
             run: Arc::clone(&self.run),
             index,
-            plan: plan(index),
-            manner: manners[index as usize % manners.len()],
+            plan: (cast.plan)(index),
+            manner: cast.manners[index as usize % cast.manners.len()],
             patience: self.random.random(),
             source: source(index),
             orders: orders.subscribe(),
             seed: self.random.random(),
-            delay: within * index / count,
+            delay: cast.arrival * index / count,
+            stay: cast.stay.clone(),
+            retry: cast.retry.clone(),
         };
-        (0..count).map(publisher).map(Publisher::publish).collect()
+        let is_fought_for = |index: &u32| cast.rival_every.is_some_and(|every| index.is_multiple_of(every));
+        let rivals = (0..count).filter(is_fought_for);
+        (0..count)
+            .chain(rivals)
+            .map(publisher)
+            .map(Publisher::publish)
+            .collect()
     }
 
     /// Lets every playlist be read once in an interval, by some readers, until the set is dropped.
@@ -101,12 +132,12 @@ impl Stage {
     /// The end, when all publishers have left: everything has to be listed, and all that was ever listed is read once
     /// more; then the server has to stop, and to find its folder in order.
     pub(crate) async fn close(&mut self) -> Result<()> {
-        self.run.all_listed(DEADLINE).await;
-        self.run.finish();
+        self.run.all_listed(DEADLINE, |_| true).await;
+        self.run.channels.iter().for_each(|channel| self.run.finish(channel));
         let readers = readers(&self.run, READERS, Duration::ZERO);
         let reading: JoinSet<()> = readers.into_iter().map(Reader::read_again).collect();
         reading.join_all().await;
-        self.server.stop().await?;
+        self.stop().await?;
         self.server.run(&["verify"]).await
     }
 

@@ -45,10 +45,11 @@ pub(crate) const FRAME_SAMPLES: u32 = 1024;
 pub(crate) const SAMPLE_RATE: u32 = 44_100;
 
 /// The payload of a video message with a picture: the stamp in SEI, and a slice of `length` bytes.
-pub(crate) fn picture(id: UnitId, length: usize, random_access: bool) -> Vec<u8> {
+pub(crate) fn picture(id: UnitId, length: usize, random_access: bool, composition_ms: u32) -> Vec<u8> {
     let filler = filler(id, length);
     let stamp = stamp(id, &filler);
-    let mut payload = vec![if random_access { 0x17 } else { 0x27 }, 1, 0, 0, 0];
+    let mut payload = vec![if random_access { 0x17 } else { 0x27 }, 1];
+    payload.extend_from_slice(&composition_ms.to_be_bytes()[1..]);
     let sei = [&[SEI, USER_DATA, STAMP_BYTES as u8][..], &stamp, &[0x80]].concat();
     let slice = [
         &[if random_access { IDR_SLICE } else { SLICE } | REFERENCE][..],
@@ -277,7 +278,7 @@ mod tests {
     #[test]
     fn a_picture_is_recognised() {
         for (length, random_access) in [(0, false), (1, true), (70_000, true)] {
-            let payload = picture(id(Track::Video), length, random_access);
+            let payload = picture(id(Track::Video), length, random_access, 80);
             assert_eq!(read_picture(&annex_b(&payload, random_access)), Ok(id(Track::Video)));
         }
     }
@@ -292,7 +293,7 @@ mod tests {
 
     #[test]
     fn a_picture_without_its_parameter_sets_is_damaged() {
-        let payload = picture(id(Track::Video), 10, true);
+        let payload = picture(id(Track::Video), 10, true, 0);
         assert!(read_picture(&annex_b(&payload, false)).is_err());
     }
 
@@ -309,7 +310,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_damage_is_found(at in 0usize..400, bit in 0u32..8) {
-            let mut bytes = annex_b(&picture(id(Track::Video), 300, false), false);
+            let mut bytes = annex_b(&picture(id(Track::Video), 300, false, 0), false);
             let at = at % bytes.len();
             bytes[at] ^= 1 << bit;
             let found = read_picture(&bytes);
@@ -323,7 +324,7 @@ mod tests {
 
         #[test]
         fn any_cut_is_found(length in 0usize..400) {
-            let bytes = annex_b(&picture(id(Track::Video), 300, false), false);
+            let bytes = annex_b(&picture(id(Track::Video), 300, false, 0), false);
             prop_assume!(length < bytes.len());
             prop_assert!(read_picture(&bytes[..length]).is_err());
             let bytes = frame(id(Track::Audio), 300);

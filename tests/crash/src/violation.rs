@@ -59,6 +59,9 @@ pub(crate) enum Violation {
         last: u64,
     },
 
+    #[error("{at} lasts {listed_ms} ms by the playlist; its units span {spanned_ms} ms")]
+    Duration { at: Place, listed_ms: u64, spanned_ms: u64 },
+
     // Accepted means stored.
     #[error("{missing} is missing in the middle: {at} goes on with {unit}")]
     LostInside { at: Place, unit: UnitId, missing: UnitId },
@@ -112,7 +115,9 @@ pub(crate) enum Violation {
     #[error("{at} has a discontinuity before it, but goes on with connection {connection} or is the first of all")]
     DiscontinuityExtra { at: Place, connection: u32 },
 
-    // The channel stays with its publisher, and becomes free.
+    // One writer; the channel stays with its publisher, and becomes free.
+    #[error("connection {connection} was accepted, although connection {beside} still publishes")]
+    SecondPublisher { connection: u32, beside: u32 },
     #[error("the server, which is up, ended connection {connection}: {words}")]
     Ended { connection: u32, words: String },
     #[error("the publisher is not accepted; the last it heard: {0}")]

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Display;
 
 use crate::playlist::{Date, Entry, Listing};
+use crate::segment::Found;
 use crate::violation::{Body, Place, Violation};
 
 /// What the reader has seen of the channel's playlist.
@@ -106,6 +107,31 @@ impl Listed {
         }
     }
 
+    /// What the playlist says that the segment lasts, against the times within it.
+    pub(super) fn check_duration(&self, sequence: u64, found: &[Found]) -> Result<(), Violation> {
+        let Some(segment) = self.segment(sequence) else {
+            return Ok(());
+        };
+        let mut times: Vec<u64> = found.iter().filter_map(|found| found.dts).collect();
+        times.sort_unstable();
+        let ms = |ticks: u64| ticks * 1_000 / 90_000;
+        let steps = times.windows(2).map(|pair| ms(pair[1] - pair[0]));
+        let tolerance_ms = DURATION_TOLERANCE_MS + steps.max().unwrap_or(0);
+        let spanned_ms = times
+            .first()
+            .zip(times.last())
+            .map_or(0, |(first, last)| ms(last - first));
+        let listed_ms = segment.duration_ms;
+        if listed_ms.abs_diff(spanned_ms) > tolerance_ms {
+            return Err(Violation::Duration {
+                at: self.place(sequence),
+                listed_ms,
+                spanned_ms,
+            });
+        }
+        Ok(())
+    }
+
     fn segment(&self, sequence: u64) -> Option<&Segment> {
         self.segments.get(sequence.checked_sub(self.first)? as usize)
     }
@@ -187,3 +213,6 @@ fn same<T: PartialEq + Display>(sequence: u64, what: &'static str, was: &T, is: 
         is: is.to_string(),
     })
 }
+
+/// The last unit lasts longer than its time tells: the audio of a PES packet, or the way to the next segment's picture.
+const DURATION_TOLERANCE_MS: u64 = 250;

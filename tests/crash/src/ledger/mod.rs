@@ -51,25 +51,30 @@ impl Ledger {
         }
     }
 
-    /// A publish was accepted; gives the connection's number.
-    pub(crate) fn open(&mut self) -> u32 {
+    /// A publish was accepted by this start of the server; gives the connection's number.
+    pub(crate) fn open(&mut self, start: u32) -> Result<u32, Violation> {
         let connection = self.sent.len() as u32;
-        self.sent.push(Sent::new(self.publisher, connection));
-        connection
+        if let Some(beside) = self.sent.iter().find(|sent| !sent.is_over()) {
+            let beside = beside.connection();
+            return Err(Violation::SecondPublisher { connection, beside });
+        }
+        self.sent.push(Sent::new(self.publisher, connection, start));
+        Ok(connection)
     }
 
-    /// The kernel has taken the last byte of the newest connection's next unit of this track.
-    pub(crate) fn accept(&mut self, track: Track, at: Time) {
-        if let Some(sent) = self.sent.last_mut() {
-            sent.accept(track, at);
-        }
+    /// The kernel has taken the last byte of the connection's next unit of this track.
+    pub(crate) fn accept(&mut self, connection: u32, track: Track, at: Time) {
+        self.sent[connection as usize].accept(track, at);
     }
 
-    /// The newest connection is over.
-    pub(crate) fn end(&mut self, end: End) {
-        if let Some(sent) = self.sent.last_mut() {
-            sent.end(end);
-        }
+    /// This start of the server has ended, and with it all its connections that were not over.
+    pub(crate) fn server_ended(&mut self, start: u32, end: End) {
+        self.sent.iter_mut().for_each(|sent| sent.server_ended(start, end));
+    }
+
+    /// The connection is over.
+    pub(crate) fn end(&mut self, connection: u32, end: End) {
+        self.sent[connection as usize].end(end);
     }
 
     /// The playlist as it was just read.
@@ -88,7 +93,8 @@ impl Ledger {
             return Err(Violation::NeverSent { at, unit });
         }
         self.begin(sequence, first.id)?;
-        found.iter().try_for_each(|found| self.take(sequence, *found))
+        found.iter().try_for_each(|found| self.take(sequence, *found))?;
+        self.listed.check_duration(sequence, found)
     }
 
     /// Judges what is left when nothing more can come.
@@ -97,10 +103,9 @@ impl Ledger {
         self.settle(from, self.sent.len() as u32)
     }
 
-    /// Whether all that has to be listed is, and the last connection is over.
+    /// Whether all connections are over, and all units of those that ended cleanly are listed.
     pub(crate) fn is_complete(&self) -> bool {
-        let last = self.sent.last();
-        last.is_none_or(|sent| sent.is_over() && sent.missing().is_none())
+        self.sent.iter().all(Sent::is_complete)
     }
 
     pub(crate) fn listed(&self) -> &Listed {

@@ -33,21 +33,28 @@ pub(crate) struct Loss {
 pub(super) struct Sent {
     publisher: u32,
     connection: u32,
+    /// The start of the server that has accepted it.
+    start: u32,
     /// When the kernel had each unit, by track and number.
     accepted: [Vec<Time>; 2],
     /// Of each track, how many units were found in segments: always the first ones.
     found: [u32; 2],
+    /// What came first: the publisher left, or the server ended.
     end: Option<End>,
+    /// The kill that the server died of, perhaps after the publisher had left.
+    killed: Option<(u32, Time)>,
 }
 
 impl Sent {
-    pub(super) fn new(publisher: u32, connection: u32) -> Self {
+    pub(super) fn new(publisher: u32, connection: u32, start: u32) -> Self {
         Self {
             publisher,
             connection,
+            start,
             accepted: [Vec::new(), Vec::new()],
             found: [0; 2],
             end: None,
+            killed: None,
         }
     }
 
@@ -55,8 +62,19 @@ impl Sent {
         self.accepted[track as usize].push(at);
     }
 
+    /// What is told first holds.
     pub(super) fn end(&mut self, end: End) {
-        self.end = Some(end);
+        self.end.get_or_insert(end);
+        if let End::Killed { kill, at } = end {
+            self.killed = Some((kill, at));
+        }
+    }
+
+    /// This start of the server has ended.
+    pub(super) fn server_ended(&mut self, start: u32, end: End) {
+        if self.start == start {
+            self.end(end);
+        }
     }
 
     /// The unit was found behind those before it.
@@ -94,12 +112,21 @@ impl Sent {
         self.found.iter().map(|found| u64::from(*found)).sum()
     }
 
+    pub(super) fn connection(&self) -> u32 {
+        self.connection
+    }
+
     pub(super) fn is_over(&self) -> bool {
         self.end.is_some()
     }
 
+    /// Whether all is found that has to be. What a kill may have lost is not waited for.
+    pub(super) fn is_complete(&self) -> bool {
+        self.is_over() && (self.killed.is_some() || self.missing().is_none())
+    }
+
     /// The earliest unit that was accepted before the end and not found.
-    pub(super) fn missing(&self) -> Option<(UnitId, Time)> {
+    fn missing(&self) -> Option<(UnitId, Time)> {
         let until = self.until()?;
         let first = |track: Track| {
             let number = self.found[track as usize];
@@ -119,33 +146,36 @@ impl Sent {
                 return Err(Violation::NeverAccepted { unit });
             }
         }
-        match (self.end, self.missing()) {
-            (Some(End::Killed { kill, at }), missing) => {
-                let time = missing.map_or(Duration::ZERO, |(_, accepted)| accepted.until(at));
-                match missing {
-                    Some((missing, accepted)) if time > LOSS_MAX => Err(Violation::LostByKill {
-                        missing,
-                        kill,
-                        accepted,
-                        killed: at,
-                        found: self.counts(),
-                    }),
-                    _ => Ok(Some(Loss {
-                        connection: self.connection,
-                        kill,
-                        time,
-                        units: self.count_missing(at),
-                    })),
-                }
-            }
-            (Some(End::Clean { how, at }), Some((missing, accepted))) => Err(Violation::LostByEnd {
+        match (self.end, self.killed, self.missing()) {
+            (Some(End::Clean { .. }) | None, _, None) => Ok(None),
+            (_, Some((kill, killed)), missing) => self.judge_loss(kill, killed, missing).map(Some),
+            (Some(End::Clean { how, at }), None, Some((missing, accepted))) => Err(Violation::LostByEnd {
                 missing,
                 accepted,
                 how,
                 at,
                 found: self.counts(),
             }),
-            (Some(End::Clean { .. }) | None, _) => Ok(None),
+            (Some(End::Killed { .. }) | None, None, _) => Ok(None),
+        }
+    }
+
+    fn judge_loss(&self, kill: u32, killed: Time, missing: Option<(UnitId, Time)>) -> Result<Loss, Violation> {
+        let time = missing.map_or(Duration::ZERO, |(_, accepted)| accepted.until(killed));
+        match missing {
+            Some((missing, accepted)) if time > LOSS_MAX => Err(Violation::LostByKill {
+                missing,
+                kill,
+                accepted,
+                killed,
+                found: self.counts(),
+            }),
+            _ => Ok(Loss {
+                connection: self.connection,
+                kill,
+                time,
+                units: self.count_missing(killed),
+            }),
         }
     }
 

@@ -13,6 +13,8 @@ const PICTURE_MS: u64 = 40;
 /// A channel with one publisher, whose picture `n` and audio frame `n` are accepted 40 ms times `n` after its connection.
 struct Story {
     ledger: Ledger,
+    /// The newest connection.
+    connection: u32,
     now_ms: u64,
 }
 
@@ -23,6 +25,7 @@ impl Story {
     fn new() -> Self {
         Self {
             ledger: Ledger::new(PUBLISHER),
+            connection: 0,
             now_ms: 0,
         }
     }
@@ -33,10 +36,10 @@ impl Story {
 
     /// A connection that sends as many pictures and audio frames.
     fn publish(mut self, units: u32) -> Self {
-        self.ledger.open();
+        self.connection = self.ledger.open(1).unwrap();
         for _ in 0..units {
-            self.ledger.accept(Track::Video, self.time());
-            self.ledger.accept(Track::Audio, self.time());
+            self.ledger.accept(self.connection, Track::Video, self.time());
+            self.ledger.accept(self.connection, Track::Audio, self.time());
             self.now_ms += PICTURE_MS;
         }
         self
@@ -45,13 +48,13 @@ impl Story {
     /// The last unit was accepted 40 ms before.
     fn kill(mut self, kill: u32) -> Self {
         let at = self.time();
-        self.ledger.end(End::Killed { kill, at });
+        self.ledger.end(self.connection, End::Killed { kill, at });
         self
     }
 
     fn leave(mut self) -> Self {
         let at = self.time();
-        self.ledger.end(End::Clean { how: "they left", at });
+        self.ledger.end(self.connection, End::Clean { how: "they left", at });
         self
     }
 
@@ -119,9 +122,13 @@ fn listing(media_sequence: u64, discontinuity_sequence: u64, entries: &[Entry]) 
 }
 
 fn plain(sequence: u64) -> Entry {
+    lasting(sequence, 50)
+}
+
+fn lasting(sequence: u64, pictures: u64) -> Entry {
     Entry {
         uri: format!("{sequence}.ts"),
-        duration_ms: 2_000,
+        duration_ms: pictures * PICTURE_MS,
         discontinuity: false,
         date: None,
     }
@@ -191,7 +198,7 @@ fn a_kill_may_lose_what_came_last_and_no_more() {
             .read(0, (0, 0..50, 0..50))
             .read(1, (0, 50..found, 50..100))
     };
-    assert_eq!(story(94).read(2, (1, 0..1, 0..1)).ledger.losses()[0].units, 6);
+    assert_eq!(story(94).read(2, (1, 0..50, 0..50)).ledger.losses()[0].units, 6);
     let mut ledger = story(93).ledger;
     let expected = Violation::LostByKill {
         missing: unit(0, Track::Video, 93),
@@ -243,8 +250,10 @@ fn a_unit_accepted_after_the_kill_may_be_lost_or_kept() {
     for kept in [50, 51] {
         let mut story = Story::new().publish(50);
         let at = story.time();
-        story.ledger.accept(Track::Video, Time(at.0 + Duration::from_millis(1)));
-        story.ledger.end(End::Killed { kill: 1, at });
+        story
+            .ledger
+            .accept(0, Track::Video, Time(at.0 + Duration::from_millis(1)));
+        story.ledger.end(0, End::Killed { kill: 1, at });
         let mut story = story.list(&listing(0, 0, &[plain(0)])).read(0, (0, 0..kept, 0..50));
         assert_eq!(story.ledger.finish(), Ok(()));
         assert_eq!(
@@ -259,7 +268,7 @@ fn a_clean_end_loses_nothing() {
     let mut story = Story::new()
         .publish(100)
         .leave()
-        .list(&listing(0, 0, &[plain(0)]))
+        .list(&listing(0, 0, &[lasting(0, 100)]))
         .read(0, (0, 0..100, 0..99));
     assert!(!story.ledger.is_complete());
     let expected = Violation::LostByEnd {
@@ -324,7 +333,7 @@ fn units_out_of_order_are_found() {
     assert!(matches!(judged, Err(Violation::LostInside { .. })), "{judged:?}");
     // What was recovered comes behind what was published after it.
     let story = Story::new().publish(50).kill(1).publish(50).leave();
-    let story = story.list(&listing(0, 0, &[plain(0), plain(1), gap(2), gap(3)]));
+    let story = story.list(&listing(0, 0, &[lasting(0, 30), lasting(1, 15), gap(2), gap(3)]));
     let segments = [
         (0, (0, 0..30, 0..30)),
         (1, (0, 30..45, 30..45)),
@@ -408,7 +417,7 @@ fn a_missing_discontinuity_is_found() {
 #[test]
 fn a_second_discontinuity_is_found() {
     let story = Story::new().publish(100).kill(1).publish(100).leave();
-    let story = story.list(&listing(0, 0, &[plain(0), gap(1), gap(2)]));
+    let story = story.list(&listing(0, 0, &[lasting(0, 100), gap(1), gap(2)]));
     let expected = |sequence, connection| Violation::DiscontinuityExtra {
         at: at(sequence),
         connection,
@@ -540,4 +549,66 @@ fn a_date_that_goes_back_is_found() {
         &listing(1, 0, &[dated(1, 20_001), gap(2), plain(3)]),
         back(2, 20_000, 1, 20_001),
     );
+}
+
+#[test]
+fn a_duration_that_the_units_do_not_have_is_found() {
+    let segments = [(0, (0, 0..50, 0..50)), (1, (0, 50..60, 50..60))];
+    let expected = Violation::Duration {
+        at: at(1),
+        listed_ms: 2_000,
+        spanned_ms: 360,
+    };
+    check_units(Story::of_two_connections(), &segments, expected);
+}
+
+#[test]
+fn a_second_publisher_is_found() {
+    let mut story = Story::new().publish(10);
+    let expected = Violation::SecondPublisher {
+        connection: 1,
+        beside: 0,
+    };
+    assert_eq!(story.ledger.open(1), Err(expected));
+    // Behind the server's end another one may come, also before the first has noticed.
+    let at = story.time();
+    story.ledger.server_ended(1, End::Killed { kill: 1, at });
+    assert_eq!(story.ledger.open(2), Ok(1));
+    let judged = story
+        .list(&listing(0, 0, &[plain(0)]))
+        .ledger
+        .read(0, &found((1, 0..50, 0..50)));
+    assert!(
+        matches!(judged, Err(Violation::LostByKill { kill: 1, .. })),
+        "{judged:?}"
+    );
+}
+
+#[test]
+fn a_publisher_who_left_just_before_a_kill_may_lose_as_much() {
+    // 100 units in 4 s, then the kill: 6 pictures are within 250 ms of it.
+    let story = |killed_after_ms: u64| {
+        let mut story = Story::new().publish(100).leave();
+        let at = Time(story.time().0 + Duration::from_millis(killed_after_ms));
+        story.ledger.server_ended(1, End::Killed { kill: 1, at });
+        story
+            .publish(50)
+            .leave()
+            .list(&listing(0, 0, &[lasting(0, 94), gap(1)]))
+    };
+    let story_read = |killed_after_ms| story(killed_after_ms).read(0, (0, 0..94, 0..94));
+    let read_next = |mut story: Story| {
+        story
+            .ledger
+            .read(1, &found((1, 0..50, 0..50)))
+            .map(|()| story.ledger.losses().len())
+    };
+    assert_eq!(read_next(story_read(5)), Ok(1));
+    let judged = read_next(story_read(100));
+    assert!(
+        matches!(judged, Err(Violation::LostByKill { kill: 1, .. })),
+        "{judged:?}"
+    );
+    // Who has left nothing unlisted has nothing to do with the kill.
+    assert_eq!(read_next(story(10_000).read(0, (0, 0..100, 0..100))), Ok(0));
 }
