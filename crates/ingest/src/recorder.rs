@@ -1,8 +1,10 @@
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use alluvium_catalog::Lease;
 use alluvium_hls::Segment;
 use alluvium_oss::UnixTime;
+use futures_util::FutureExt;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::{self, OwnedPermit, error::TrySendError};
 use tokio::task::JoinHandle;
@@ -153,13 +155,7 @@ impl Recorder {
     /// No more work comes: waits until all of it is listed and the session is closed.
     pub(crate) async fn finish(self) -> Outcome {
         drop((self.finished, self.writing));
-        match self.lister.await {
-            Ok(outcome) => outcome,
-            Err(error) => {
-                error!(%error, "a lister ended out of turn; its segments are still in the spool");
-                Outcome::Failed(Listed::default(), "internal error while recording".to_owned())
-            }
-        }
+        self.lister.await.unwrap_or_else(|_| internal_error())
     }
 }
 
@@ -170,15 +166,25 @@ async fn list(
     backlog: Backlog,
     finished: mpsc::Receiver<Finished>,
 ) -> Outcome {
-    let outcome = Lister::new(Arc::clone(&ingest), lease.clone(), stop.clone())
-        .run(finished, &backlog)
-        .await;
+    let lister = Lister::new(Arc::clone(&ingest), lease.clone(), stop.clone());
+    // A mistake in the program ends this recording, not the channel: the lease is given back whatever happens.
+    let outcome = AssertUnwindSafe(lister.run(finished, &backlog))
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|_| {
+            error!(event = "recording_fails", bucket = %lease.bucket, channel = %lease.channel, "a lister panicked; what it had not listed stays in the spool");
+            internal_error()
+        });
     ingest.spool.close_session(lease.session).await;
     if !matches!(outcome, Outcome::Left(_)) {
         let now = ingest.clock.now();
         Storing::of(&lease, ingest, stop).close(&lease, now).await;
     }
     outcome
+}
+
+fn internal_error() -> Outcome {
+    Outcome::Failed(Listed::default(), "internal error while recording".to_owned())
 }
 
 #[cfg(test)]

@@ -236,3 +236,18 @@ async fn a_server_that_stops_without_its_store_leaves_the_rest_to_the_next() {
     let media_ended = records.last().unwrap().ends();
     assert_eq!(history[0].ended, media_ended.min(next.clock.now()));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_while_storing_ends_the_publish_in_words_and_frees_the_channel() {
+    let house = house(|_| {}).await;
+    let channel = house.channel("camera").await;
+    house.store.add(segments_only(Operation::Put, Fault::Panic).times(1));
+    let mut encoder = house.publishing("camera").await;
+    house.push(&mut encoder, 5).await;
+    assert!(encoder.refusal().await.description.contains("internal error"));
+    house.until_idle(&channel).await;
+    let mut encoder = house.publishing("camera").await;
+    house.stream(&mut encoder, 4).await;
+    encoder.cut_off().await;
+    assert_eq!(seconds(&house.readable(&channel).await), 4);
+}

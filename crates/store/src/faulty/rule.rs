@@ -67,6 +67,8 @@ impl Keys {
 pub enum Fault {
     /// Nothing happens; this is the answer.
     Fail(Error),
+    /// Nothing happens; the call panics, as code with a mistake in it does.
+    Panic,
     /// It happens, and this is the answer.
     FailAfter(Error),
     /// It waits at the gate, then happens.

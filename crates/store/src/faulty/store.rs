@@ -69,6 +69,7 @@ impl FaultyStore {
         };
         match fault {
             Some(Fault::Fail(error)) => Err(error),
+            Some(Fault::Panic) => panic!("{operation:?} of {key} panics, as its rule says"),
             Some(Fault::Hold(gate)) => {
                 gate.pass().await;
                 Ok(None)
