@@ -4,7 +4,10 @@
 CARGO ?= cargo
 FUZZ_SECONDS ?= 20
 PYTEST_ARGS ?=
+CRASH_KILLS ?= 100
 
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+WITNESS := $(TARGET)/debug/alluvium-crash
 VENV := .venv
 CARGO_DENY := .tools/bin/cargo-deny
 CARGO_DENY_VERSION := 0.20.2
@@ -12,7 +15,7 @@ CARGO_DENY_VERSION := 0.20.2
 export FUZZ_SECONDS
 
 .DEFAULT_GOAL := help
-.PHONY: help check test unit e2e fuzz deny demo setup clean-tools
+.PHONY: help check test unit e2e crash crash-quick fuzz deny demo setup clean-tools
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,13 +26,24 @@ check: ## Format, lints, documentation and the walls of the house; warnings are 
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
 	$(CARGO) test -p alluvium-server --test house --locked
 
-test: unit e2e ## Everything `unit` and `e2e` run
+test: unit e2e crash-quick ## Everything `unit`, `e2e` and `crash-quick` run
 
 unit: setup ## Unit, property, conformance and documentation tests of every crate
 	$(CARGO) test --workspace --locked
 
 e2e: setup ## The real binary with ffmpeg, GStreamer and the client libraries; PYTEST_ARGS='-k name' picks tests
 	$(VENV)/bin/python -m pytest tests/e2e $(PYTEST_ARGS)
+
+crash: ## Kill the release build CRASH_KILLS (100) times under 40 publishers, then cut off 2,000 at once: minutes
+	$(CARGO) build --release -p alluvium-server --bin alluvium --locked
+	$(CARGO) build -p alluvium-crash --locked
+	$(WITNESS) kills --server $(TARGET)/release/alluvium --kills $(CRASH_KILLS)
+	$(WITNESS) disconnect --server $(TARGET)/release/alluvium
+
+crash-quick: ## The same with the build that is tested: 20 kills, and 300 cut off
+	$(CARGO) build -p alluvium-server --bin alluvium -p alluvium-crash --locked
+	$(WITNESS) kills --server $(TARGET)/debug/alluvium --kills 20
+	$(WITNESS) disconnect --server $(TARGET)/debug/alluvium --publishers 300
 
 fuzz: ## Each fuzz target for FUZZ_SECONDS (20) over the kept corpus
 	tests/tools/fuzz
