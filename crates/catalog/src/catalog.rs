@@ -259,19 +259,20 @@ pub trait Catalog: Send + Sync + 'static {
     /// `Unavailable`, `Damaged`.
     async fn open_sessions(&self, node: &NodeId) -> Result<Vec<Lease>, Error>;
 
-    /// At most `limit` channels whose last session was closed before `closed_before`, with nobody back since and no
-    /// [`mark_ended`](Self::mark_ended); the longest closed first. Deleted channels are among them.
+    /// At most `limit` live playlists whose last session was closed before `closed_before`, with nobody back since and no
+    /// [`mark_ended`](Self::mark_ended); the longest closed first. Those of deleted channels are among them, and those of
+    /// channels that are published to under another playlist name: of these a channel has the newest 100 at least.
     ///
     /// # Errors
     ///
     /// `Unavailable`, `Damaged`.
     async fn unended(&self, closed_before: UnixTime, limit: usize) -> Result<Vec<Unended>, Error>;
 
-    /// Tells that the playlist has its ENDLIST. Again for the same epoch is `Ok`.
+    /// Tells that the playlist has its ENDLIST. Again for the same epoch is `Ok` as long as no newer session was opened.
     ///
     /// # Errors
     ///
-    /// `Fenced` when a newer session was opened, or the bucket is gone; `Unavailable`, `Damaged`.
+    /// `Fenced` when a newer session was opened that writes this playlist, or the bucket is gone; `Unavailable`, `Damaged`.
     async fn mark_ended(&self, unended: &Unended) -> Result<(), Error>;
 
     // Segments. The bucket and the channel need not exist any more: without records these verbs answer "none".

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use alluvium_oss::{Acl, BucketName, ChannelConfig, ChannelName, ChannelStatus, ObjectKey, OwnerId, UnixTime};
 use async_trait::async_trait;
 
-use crate::position::{Claim, HISTORY_MAX, Position, Publish, Renewal, Step};
+use crate::position::{Claim, HISTORY_MAX, LEFT_MAX, Left, Position, Publish, Renewal, Step};
 use crate::watch::{Change, Place, Watches};
 use crate::{
     AccessKey, Activity, Appended, Bucket, BucketDocument, BucketQuery, Catalog, Channel, ChannelQuery, ChannelState,
@@ -37,6 +37,8 @@ struct Recording {
     renewal: Option<Renewal>,
     history: VecDeque<SessionRecord>,
     segments: BTreeMap<UnixTime, SegmentRecord>,
+    /// The oldest first; at most [`LEFT_MAX`].
+    left: Vec<Left>,
 }
 
 impl MemoryCatalog {
@@ -239,10 +241,11 @@ impl Catalog for MemoryCatalog {
         let place = (open.bucket.clone(), open.channel.clone());
         let config = records.channel(&place)?.config.clone();
         let recording = records.recordings.entry(place.clone()).or_default();
-        let replaced = recording
+        let opening = recording
             .position
             .open(SessionId::random(), &open, &config, recording.renewal.as_ref())?;
-        recording.remember(replaced);
+        recording.remember(opening.replaced);
+        recording.leave(opening.left);
         self.watches.publish(&place, &Change::Epoch(recording.position.epoch));
         Ok(recording.lease(&place, config).expect("the session was opened above"))
     }
@@ -318,7 +321,7 @@ impl Catalog for MemoryCatalog {
         let mut found: Vec<Unended> = records
             .recordings
             .iter()
-            .filter_map(|((bucket, channel), recording)| recording.position.unended(bucket, channel, closed_before))
+            .flat_map(|(place, recording)| recording.unended(place, closed_before))
             .collect();
         found.sort_by_key(|unended| unended.closed);
         found.truncate(limit);
@@ -332,7 +335,13 @@ impl Catalog for MemoryCatalog {
             .recordings
             .get_mut(&place)
             .ok_or(Error::Fenced { epoch: unended.epoch })?;
-        recording.position.mark_ended(unended.epoch)
+        match recording.left.iter().position(|left| left.is(unended)) {
+            Some(at) => {
+                recording.left.remove(at);
+                Ok(())
+            }
+            None => recording.position.mark_ended(unended.epoch),
+        }
     }
 
     async fn segments_between(
@@ -436,9 +445,42 @@ impl Recording {
     }
 
     fn lease(&self, (bucket, channel): &Place, config: ChannelConfig) -> Option<Lease> {
-        let count = self.position.window_count(config.frag_count);
-        let window = self.latest(usize::try_from(count).unwrap_or(usize::MAX));
-        self.position.lease(bucket, channel, config, window)
+        self.position.lease(bucket, channel, config, self.window())
+    }
+
+    /// What the newest session's playlist lists.
+    fn window(&self) -> Vec<SegmentRecord> {
+        self.latest(usize::try_from(self.position.window_count()).unwrap_or(usize::MAX))
+    }
+
+    /// A session was opened, which writes another playlist than the one before, where there is one `left`.
+    fn leave(&mut self, left: Option<Left>) {
+        self.left.extend(left);
+        if let Publish::Open(opened) = &self.position.publish {
+            self.left.retain(|left| left.playlist_name != opened.playlist_name);
+        }
+        if self.left.len() > LEFT_MAX {
+            self.left.remove(0);
+        }
+    }
+
+    fn unended(&self, (bucket, channel): &Place, closed_before: UnixTime) -> Vec<Unended> {
+        let left = self.left.iter().filter(|left| left.closed < closed_before);
+        let left = left.map(|left| Unended {
+            window: self.listed(left),
+            ..left.unended(bucket, channel)
+        });
+        let closed = self.position.unended(bucket, channel, closed_before);
+        let closed = closed.map(|unended| Unended {
+            window: self.window(),
+            ..unended
+        });
+        left.chain(closed).collect()
+    }
+
+    fn listed(&self, left: &Left) -> Vec<SegmentRecord> {
+        let listed = self.segments.range(..=left.last_name).map(|(_, segment)| *segment);
+        listed.filter(|segment| segment.sequence >= left.window_from).collect()
     }
 
     fn latest(&self, count: usize) -> Vec<SegmentRecord> {

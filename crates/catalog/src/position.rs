@@ -66,6 +66,29 @@ pub(crate) struct Closed {
     pub(crate) closed: UnixTime,
 }
 
+/// What opening a session changed besides.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Opening {
+    /// The session that it replaced.
+    pub(crate) replaced: Option<SessionRecord>,
+    /// The playlist before, when this session writes another.
+    pub(crate) left: Option<Left>,
+}
+
+/// A live playlist that the channel's publishers have left for another and that has no ENDLIST yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Left {
+    pub(crate) playlist_name: PlaylistName,
+    /// Of the last session that wrote it.
+    pub(crate) epoch: u64,
+    pub(crate) closed: UnixTime,
+    pub(crate) frag_count: u32,
+    /// It lists the segments from this sequence ...
+    pub(crate) window_from: u64,
+    /// ... to the one with this name.
+    pub(crate) last_name: UnixTime,
+}
+
 /// What the renewals of a session told last.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Renewal {
@@ -113,14 +136,14 @@ pub(crate) enum Step {
 }
 
 impl Position {
-    /// Opens a session; returns the one that it replaces.
+    /// Opens a session.
     pub(crate) fn open(
         &mut self,
         session: SessionId,
         open: &OpenSession,
         config: &ChannelConfig,
         renewal: Option<&Renewal>,
-    ) -> Result<Option<SessionRecord>, Error> {
+    ) -> Result<Opening, Error> {
         if config.status == ChannelStatus::Disabled {
             return Err(Error::Disabled);
         }
@@ -139,20 +162,38 @@ impl Position {
             }
             Publish::Never | Publish::Closed(_) | Publish::Ended(_) => None,
         };
+        let playlist_name = open.playlist_name.as_ref().unwrap_or(&config.playlist_name);
+        let left = self.left(playlist_name, open.at);
         self.epoch += 1;
         self.publish = Publish::Open(Opened {
             session,
             node: open.node.clone(),
             remote_addr: open.remote_addr,
             started: open.at,
-            playlist_name: open
-                .playlist_name
-                .clone()
-                .unwrap_or_else(|| config.playlist_name.clone()),
+            playlist_name: playlist_name.clone(),
             frag_count: config.frag_count,
             media_end: None,
         });
-        Ok(replaced)
+        Ok(Opening { replaced, left })
+    }
+
+    /// The playlist that waits for a publisher, when the one that comes writes `playlist_name` instead.
+    fn left(&self, playlist_name: &PlaylistName, at: UnixTime) -> Option<Left> {
+        let (before, closed) = match &self.publish {
+            Publish::Open(held) => (&held.playlist_name, at),
+            Publish::Closed(closed) => (&closed.playlist_name, closed.closed),
+            Publish::Never | Publish::Ended(_) => return None,
+        };
+        let last = self.last.filter(|_| before != playlist_name)?;
+        let frag_count = self.window_count();
+        Some(Left {
+            playlist_name: before.clone(),
+            epoch: self.epoch,
+            closed,
+            frag_count,
+            window_from: self.next_sequence.saturating_sub(frag_count.into()),
+            last_name: last.name,
+        })
     }
 
     /// Appends a segment; `is_stored` tells whether the very same record is there, and is asked only when it matters.
@@ -254,8 +295,12 @@ impl Position {
         self.listable_from = self.listable_from.max(sequence.saturating_add(1));
     }
 
-    /// How many of the newest segments a window lists now.
-    pub(crate) fn window_count(&self, frag_count: u32) -> u32 {
+    /// How many of the newest segments the newest session's window lists.
+    pub(crate) fn window_count(&self) -> u32 {
+        let frag_count = match &self.publish {
+            Publish::Open(Opened { frag_count, .. }) | Publish::Closed(Closed { frag_count, .. }) => *frag_count,
+            Publish::Never | Publish::Ended(_) => 0,
+        };
         let count = self.next_sequence.saturating_sub(self.window_from);
         u32::try_from(count).map_or(frag_count, |count| count.min(frag_count))
     }
@@ -313,7 +358,7 @@ impl Position {
         })
     }
 
-    /// What waits for its ENDLIST since before `closed_before`.
+    /// What waits for its ENDLIST since before `closed_before`; its window is to be filled in.
     pub(crate) fn unended(
         &self,
         bucket: &BucketName,
@@ -325,9 +370,9 @@ impl Position {
                 bucket: bucket.clone(),
                 channel: channel.clone(),
                 playlist_name: closed.playlist_name.clone(),
-                frag_count: self.window_count(closed.frag_count),
                 epoch: self.epoch,
                 closed: closed.closed,
+                window: Vec::new(),
             }),
             _ => None,
         }
@@ -348,6 +393,28 @@ impl Opened {
         }
     }
 }
+
+impl Left {
+    pub(crate) fn is(&self, unended: &Unended) -> bool {
+        self.epoch == unended.epoch && self.playlist_name == unended.playlist_name
+    }
+
+    /// As [`Position::unended`].
+    pub(crate) fn unended(&self, bucket: &BucketName, channel: &ChannelName) -> Unended {
+        Unended {
+            bucket: bucket.clone(),
+            channel: channel.clone(),
+            playlist_name: self.playlist_name.clone(),
+            epoch: self.epoch,
+            closed: self.closed,
+            window: Vec::new(),
+        }
+    }
+}
+
+/// Playlists kept that wait for their ENDLIST while their channel's publishers use others: beyond this the oldest is
+/// forgotten, so that a publisher that names another one each time cannot fill the disk.
+pub(crate) const LEFT_MAX: usize = 100;
 
 /// Ended sessions kept of a channel: ten times what the API shows, so that a flapping publisher cannot fill the disk.
 pub(crate) const HISTORY_MAX: usize = 100;

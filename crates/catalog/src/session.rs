@@ -208,21 +208,21 @@ pub struct SessionRecord {
     pub remote_addr: SocketAddr,
 }
 
-/// A channel whose last session is closed and whose live playlist has not been given its ENDLIST.
+/// A live playlist whose last session is closed and that has not been given its ENDLIST.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unended {
     /// The bucket.
     pub bucket: BucketName,
     /// The channel, which may be deleted by now: its playlist object stays, and players still wait on it.
     pub channel: ChannelName,
-    /// The live playlist of the closed session.
+    /// The live playlist of the closed session; the channel may be live by now, with another one.
     pub playlist_name: PlaylistName,
-    /// How many of the newest segments that playlist lists at most.
-    pub frag_count: u32,
     /// The epoch of the closed session.
     pub epoch: u64,
     /// When it was closed.
     pub closed: UnixTime,
+    /// The segments that the playlist listed last, ascending, but for those that were withdrawn since.
+    pub window: Vec<SegmentRecord>,
 }
 
 #[cfg(test)]

@@ -84,7 +84,7 @@ impl Ingest {
             Ok(standing) => {
                 let etag = standing.info.etag.clone();
                 let text = String::from_utf8_lossy(&standing.bytes().await?).into_owned();
-                match self.put_ended(unended, &key, target_duration_s(&text), etag).await {
+                match self.put_ended(unended, &key, &text, etag).await {
                     Ok(()) => info!(%bucket, %channel, "nobody came back: the playlist has its ENDLIST"),
                     Err(store::Error::Precondition { .. }) => debug!(%bucket, %channel, "the playlist is live again"),
                     Err(error) => return Err(error.into()),
@@ -99,29 +99,32 @@ impl Ingest {
         &self,
         unended: &Unended,
         key: &ObjectKey,
-        target_duration_s: u32,
-        standing: String,
+        standing: &str,
+        standing_etag: String,
     ) -> Result<(), store::Error> {
-        let Unended {
-            bucket,
-            channel,
-            frag_count,
-            ..
-        } = unended;
-        let count = *frag_count as usize;
-        let records = self
-            .catalog
-            .latest_segments(bucket, channel, count)
-            .await
-            .map_err(|error| {
-                store::Error::unavailable("ask for the last segments of", format!("{bucket}/{channel}"), error)
-            })?;
-        let window = LiveWindow::new(count, target_duration_s, records.iter().map(entry));
-        let text = Bytes::from(window.playlist(true));
+        let target_duration_s = target_duration_s(standing);
+        let records = &unended.window;
+        let text = Bytes::from(match records.is_empty() {
+            true => without_segments(standing),
+            false => LiveWindow::new(records.len(), target_duration_s, records.iter().map(entry)).playlist(true),
+        });
         let etag = recorded_etag(store::crc64(&text), text.len() as u64);
         // A publisher that has come back in this moment has put, or will put, its own.
         let put = Put::bytes(text, etag, playlist_attributes(target_duration_s), self.clock.now())
-            .when(Condition::Etag(standing));
-        self.store.put(bucket, key, put).await.map(drop)
+            .when(Condition::Etag(standing_etag));
+        self.store.put(&unended.bucket, key, put).await.map(drop)
     }
+}
+
+/// A playlist all of whose segments were withdrawn, ended, with the numbers that it had.
+fn without_segments(text: &str) -> String {
+    let of_segments = [
+        "#EXT-X-DISCONTINUITY",
+        "#EXT-X-PROGRAM-DATE-TIME",
+        "#EXTINF",
+        "#EXT-X-ENDLIST",
+    ];
+    let is_of_playlist = |line: &&str| !of_segments.contains(&line.split(':').next().unwrap_or_default());
+    let header = text.lines().take_while(is_of_playlist);
+    header.chain(["#EXT-X-ENDLIST"]).flat_map(|line| [line, "\n"]).collect()
 }

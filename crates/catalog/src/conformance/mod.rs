@@ -54,6 +54,8 @@ macro_rules! catalog_conformance {
             tells_what_a_node_left_open
             waits_for_endlist_until_marked
             forgets_endlist_when_a_publisher_returns
+            waits_for_the_endlist_of_each_playlist
+            forgets_the_oldest_of_too_many_left_playlists
             fences_every_write_of_a_replaced_session
             lets_exactly_one_of_many_open
             stays_in_order_while_publishers_fight

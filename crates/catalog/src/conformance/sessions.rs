@@ -4,6 +4,7 @@ use std::time::Duration;
 use alluvium_oss::{ChannelConfig, ChannelStatus, PlaylistName};
 
 use super::site::{Site, at};
+use crate::position::LEFT_MAX;
 use crate::{
     Activity, AudioStatistics, Catalog, Error, LiveSession, NodeId, OpenSession, SessionRecord, Statistics, Unended,
     VideoStatistics,
@@ -266,9 +267,9 @@ pub async fn waits_for_endlist_until_marked(catalog: Arc<dyn Catalog>) {
         bucket: site.bucket.clone(),
         channel: site.channel.clone(),
         playlist_name: PlaylistName::default(),
-        frag_count: 0,
         epoch: 1,
         closed: at(10),
+        window: Vec::new(),
     };
     assert_eq!(waiting, [expected]);
     // Players wait for the end of a deleted channel as well.
@@ -291,6 +292,79 @@ pub async fn forgets_endlist_when_a_publisher_returns(catalog: Arc<dyn Catalog>)
     site.catalog.close_session(&next, at(20)).await.unwrap();
     assert_eq!(site.catalog.mark_ended(&waiting[0]).await, Err(fenced));
     assert_eq!(unended(&site, 1_000).await.len(), 1);
+}
+
+pub async fn waits_for_the_endlist_of_each_playlist(catalog: Arc<dyn Catalog>) {
+    let site = Site::new(catalog).await;
+    let publish = async |playlist: &str, from: i64| {
+        let open = OpenSession {
+            playlist_name: Some(PlaylistName::parse(playlist).unwrap()),
+            ..site.asking(at(from))
+        };
+        let lease = site.catalog.open_session(open).await.unwrap();
+        for n in 0..5 {
+            site.append(&lease, n, at(from + n.cast_signed())).await.unwrap();
+        }
+        lease
+    };
+    let waiting = async |closed_before| -> Vec<(String, u64, i64, Vec<u64>)> {
+        let facts = |unended: Unended| {
+            let window = unended.window.iter().map(|segment| segment.sequence).collect();
+            let closed_s = unended.closed.since(at(0)).as_secs().cast_signed();
+            (unended.playlist_name.to_string(), unended.epoch, closed_s, window)
+        };
+        unended(&site, closed_before).await.into_iter().map(facts).collect()
+    };
+    let a = publish("a.m3u8", 0).await;
+    site.catalog.close_session(&a, at(10)).await.unwrap();
+    // While the channel is live under another name, and when that has been replaced by a third.
+    let b = publish("b.m3u8", 20).await;
+    assert_eq!(waiting(10).await, []);
+    assert_eq!(waiting(11).await, [("a.m3u8".to_owned(), 1, 10, vec![2, 3, 4])]);
+    let c = publish("c.m3u8", 30).await;
+    let of_b = ("b.m3u8".to_owned(), 2, 30, vec![7, 8, 9]);
+    assert_eq!(waiting(1_000).await.last(), Some(&of_b));
+    assert_eq!(
+        site.catalog.close_session(&b, at(31)).await,
+        Err(Error::Fenced { epoch: 2 })
+    );
+    site.catalog.close_session(&c, at(40)).await.unwrap();
+    assert!(site.withdraw(at(3)).await);
+    let of_a = ("a.m3u8".to_owned(), 1, 10, vec![2, 4]);
+    let of_c = ("c.m3u8".to_owned(), 3, 40, vec![12, 13, 14]);
+    assert_eq!(waiting(1_000).await, [of_a.clone(), of_b, of_c.clone()]);
+    assert_eq!(waiting(30).await, [of_a]);
+    let ended = unended(&site, 1_000).await;
+    site.catalog.mark_ended(&ended[1]).await.unwrap();
+    assert_eq!(waiting(1_000).await.len(), 2);
+    // Whoever comes back to a playlist has it end when he has gone.
+    let a = publish("a.m3u8", 50).await;
+    assert_eq!(waiting(1_000).await, [of_c]);
+    assert_eq!(
+        site.catalog.mark_ended(&ended[0]).await,
+        Err(Error::Fenced { epoch: 1 })
+    );
+    site.catalog.mark_ended(&ended[2]).await.unwrap();
+    site.catalog.close_session(&a, at(60)).await.unwrap();
+    assert_eq!(waiting(1_000).await, [("a.m3u8".to_owned(), 4, 60, vec![17, 18, 19])]);
+    site.catalog.delete_channel(&site.bucket, &site.channel).await.unwrap();
+    assert_eq!(waiting(1_000).await.len(), 1);
+    site.catalog.delete_bucket(&site.bucket).await.unwrap();
+    assert_eq!(waiting(1_000).await, []);
+}
+
+pub async fn forgets_the_oldest_of_too_many_left_playlists(catalog: Arc<dyn Catalog>) {
+    let site = Site::new(catalog).await;
+    for n in 0..=LEFT_MAX + 1 {
+        let open = OpenSession {
+            playlist_name: Some(PlaylistName::parse(&format!("{n}.m3u8")).unwrap()),
+            ..site.asking(at(100 * n as i64))
+        };
+        let lease = site.catalog.open_session(open).await.unwrap();
+        site.append(&lease, 0, at(100 * n as i64)).await.unwrap();
+    }
+    let left = site.catalog.unended(at(1 << 20), 2 * LEFT_MAX).await.unwrap();
+    assert_eq!((left.len(), left[0].playlist_name.as_str()), (LEFT_MAX, "1.m3u8"));
 }
 
 async fn recent(site: &Site, limit: usize) -> Vec<SessionRecord> {

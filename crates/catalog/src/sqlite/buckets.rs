@@ -4,6 +4,7 @@ use alluvium_oss::{Acl, BucketName, OwnerId, UnixTime};
 use rusqlite::{Connection, Row};
 
 use super::failure::Failure;
+use super::left;
 use super::row::{all, change, first, first_name, limit, parsed, time};
 use crate::{Bucket, BucketDocument, BucketQuery, Error, Missing, Page};
 
@@ -63,6 +64,7 @@ pub(super) fn delete(connection: &Connection, name: &BucketName) -> Result<(), F
         "DELETE FROM bucket_documents WHERE bucket = ?1",
         [name.as_str()],
     )?;
+    left::forget_bucket(connection, name)?;
     change(
         connection,
         "UPDATE positions SET bucket = NULL, publish = 0 WHERE bucket = ?1",

@@ -15,6 +15,7 @@ mod buckets;
 mod catalog;
 mod channels;
 mod failure;
+mod left;
 mod positions;
 mod readers;
 mod row;

@@ -4,7 +4,7 @@ use rusqlite::{Connection, Row};
 use super::failure::Failure;
 use super::positions::{self, PositionId};
 use super::row::{all, change, first, limit, parsed, stored, time, unsigned};
-use crate::position::{Claim, Position, Step};
+use crate::position::{Claim, Left, Position, Step};
 use crate::{Appended, SegmentRecord, SessionId};
 
 pub(super) fn append(
@@ -86,6 +86,20 @@ pub(super) fn latest(
     latest.retain(|segment| segment.sequence >= position.listable_from);
     latest.reverse();
     Ok(latest)
+}
+
+/// The segments that a playlist listed last, ascending.
+pub(super) fn listed(connection: &Connection, id: PositionId, left: &Left) -> Result<Vec<SegmentRecord>, Failure> {
+    let sql = "SELECT * FROM segments WHERE position = ?1 AND name <= ?2 ORDER BY name DESC LIMIT ?3";
+    let mut listed = all(
+        connection,
+        sql,
+        (id, left.last_name.as_millis(), left.frag_count),
+        decode,
+    )?;
+    listed.retain(|segment| segment.sequence >= left.window_from);
+    listed.reverse();
+    Ok(listed)
 }
 
 pub(super) fn latest_of_channel(

@@ -5,8 +5,8 @@ use super::failure::Failure;
 use super::positions::PositionId;
 use super::row::{all, change, limit, parsed, stored, time, unsigned};
 use super::running::Running;
-use super::{channels, positions, segments};
-use crate::position::{Claim, HISTORY_MAX, Position, Publish};
+use super::{channels, left, positions, segments};
+use crate::position::{Claim, HISTORY_MAX, Opening, Position, Publish};
 use crate::{Lease, LiveSession, NodeId, OpenSession, SegmentRecord, SessionId, SessionRecord, Unended};
 
 /// Opens a session; also returns the one that it replaces.
@@ -22,15 +22,19 @@ pub(super) fn open(
         Publish::Never | Publish::Closed(_) | Publish::Ended(_) => None,
     };
     let replaced_epoch = position.epoch;
-    let replaced = position.open(SessionId::random(), open, &config, renewal.as_ref())?;
+    let Opening { replaced, left } = position.open(SessionId::random(), open, &config, renewal.as_ref())?;
     positions::save_publish(connection, id, &position)?;
     if let Some(replaced) = &replaced {
         remember(connection, id, replaced_epoch, replaced)?;
     }
-    let window = window(connection, id, &position, config.frag_count)?;
+    if let Some(left) = &left {
+        left::add(connection, id, left)?;
+    }
+    let window = window(connection, id, &position)?;
     let lease = position
         .lease(&open.bucket, &open.channel, config, window)
         .expect("the session was opened above");
+    left::take_up(connection, id, &lease.playlist_name)?;
     Ok((lease, replaced.map(|replaced| replaced.session)))
 }
 
@@ -53,6 +57,9 @@ pub(super) fn close(
 pub(super) fn mark_ended(connection: &Connection, unended: &Unended) -> Result<(), Failure> {
     let found = positions::find(connection, &unended.bucket, &unended.channel)?;
     let (id, mut position) = found.ok_or(crate::Error::Fenced { epoch: unended.epoch })?;
+    if left::mark_ended(connection, id, unended)? {
+        return Ok(());
+    }
     position.mark_ended(unended.epoch)?;
     positions::save_publish(connection, id, &position)
 }
@@ -100,7 +107,7 @@ pub(super) fn open_of_node(connection: &Connection, node: &NodeId) -> Result<Vec
     let mut leases = Vec::new();
     for (id, bucket, channel, position) in all(connection, sql, [node.as_str()], decode_position)? {
         let config = channels::find(connection, &bucket, &channel)?.config;
-        let window = window(connection, id, &position, config.frag_count)?;
+        let window = window(connection, id, &position)?;
         leases.extend(position.lease(&bucket, &channel, config, window));
     }
     Ok(leases)
@@ -124,10 +131,16 @@ pub(super) fn unended(connection: &Connection, closed_before: UnixTime, count: u
         (closed_before.as_millis(), limit(count)),
         decode_position,
     )?;
-    let unended = found
-        .into_iter()
-        .filter_map(|(_, bucket, channel, position)| position.unended(&bucket, &channel, closed_before));
-    Ok(unended.collect())
+    let mut unended = left::unended(connection, closed_before, count)?;
+    for (id, bucket, channel, position) in found {
+        if let Some(closed) = position.unended(&bucket, &channel, closed_before) {
+            let window = window(connection, id, &position)?;
+            unended.push(Unended { window, ..closed });
+        }
+    }
+    unended.sort_by_key(|unended| unended.closed);
+    unended.truncate(count);
+    Ok(unended)
 }
 
 /// Adds an ended session to the history of its channel.
@@ -172,13 +185,8 @@ fn decode_position(row: &Row<'_>) -> Result<(PositionId, BucketName, ChannelName
     ))
 }
 
-/// What a live playlist of the channel lists now.
-fn window(
-    connection: &Connection,
-    id: PositionId,
-    position: &Position,
-    frag_count: u32,
-) -> Result<Vec<SegmentRecord>, Failure> {
-    let count = usize::try_from(position.window_count(frag_count)).unwrap_or(usize::MAX);
+/// What the newest session's playlist lists.
+fn window(connection: &Connection, id: PositionId, position: &Position) -> Result<Vec<SegmentRecord>, Failure> {
+    let count = usize::try_from(position.window_count()).unwrap_or(usize::MAX);
     segments::latest(connection, id, position, count)
 }
