@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use crate::cli::Options;
 use crate::clock::Time;
 use crate::outcome::Outcome;
-use crate::publisher::{Manner, Order};
+use crate::publisher::{Manner, Order, all_left};
 use crate::report::Table;
 use crate::schedule::Plan;
 use crate::server::DEADLINE;
@@ -27,12 +27,13 @@ pub(crate) async fn run(options: &Options, publishers: u32) -> Result<Outcome> {
     println!("{publishers} publishers; making their channels");
     let mut stage = Stage::set(options, &channels).await?;
     println!("seed {}, server on {}", stage.seed, stage.run.addresses[0]);
-    let _readers = stage.readers(LOOK_INTERVAL.max(LOOK * publishers));
+    let mut readers = stage.readers(LOOK_INTERVAL.max(LOOK * publishers));
     let run = Arc::clone(&stage.run);
     let mut table = Table::default();
     let mut publishing = JoinSet::new();
     let carried_out = tokio::select! {
         fault = run.fault() => Err(fault.into()),
+        ended = readers.join_next() => Err(anyhow!("a reader has ended: {ended:?}")),
         carried_out = carry_out(&mut stage, &mut publishing, &mut table) => carried_out,
     };
     table.media(&run);
@@ -59,7 +60,7 @@ async fn carry_out(stage: &mut Stage, publishing: &mut JoinSet<()>, table: &mut 
 
     println!("everybody has been publishing for {PUBLISHING:?}; all are cut off");
     let from = clock.now();
-    cut(&orders, from, publishing).await;
+    cut(&orders, from, publishing).await?;
     // The server cannot know yet of those that are only silent.
     let is_noticed = |index: usize| LOST[index % LOST.len()] != Manner::Silence;
     stage.run.all_listed(DEADLINE, is_noticed).await;
@@ -73,17 +74,17 @@ async fn carry_out(stage: &mut Stage, publishing: &mut JoinSet<()>, table: &mut 
     let accepted = stage.run.all_accepted(arrival + DEADLINE).await;
     table.row("everybody accepted again after", Ms(began.until(accepted.last)));
     sleep(COMING_BACK).await;
-    cut(&orders, clock.now(), publishing).await;
+    cut(&orders, clock.now(), publishing).await?;
     stage.close().await
 }
 
 /// Lets everybody leave within a second, and waits until they have.
-async fn cut(orders: &watch::Sender<Order>, from: Time, publishing: &mut JoinSet<()>) {
+async fn cut(orders: &watch::Sender<Order>, from: Time, publishing: &mut JoinSet<()>) -> Result<()> {
     orders.send_replace(Order::Leave {
         from,
         within: Duration::from_secs(1),
     });
-    while publishing.join_next().await.is_some() {}
+    all_left(publishing).await
 }
 
 /// Three tiny pictures a second and nothing else.

@@ -4,16 +4,16 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use rand::RngExt;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::cli::Options;
-use crate::ledger::{LOSS_MAX, Loss};
+use crate::ledger::LOSS_MAX;
 use crate::outcome::Outcome;
-use crate::publisher::{Manner, Order};
+use crate::publisher::{Manner, Order, all_left};
 use crate::report::{Distribution, Table};
 use crate::schedule::Plan;
 use crate::server::DEADLINE;
@@ -31,13 +31,16 @@ enum Moment {
     Recovery,
 }
 
-/// What the newest starts of the server took.
-#[derive(Default)]
-struct Times {
+/// A run, as far as it has come.
+struct Kills {
+    stage: Stage,
+    orders: watch::Sender<Order>,
+    publishing: JoinSet<()>,
+    /// How often the server was killed at each of the moments.
+    done: [u32; 3],
     ready: Vec<Duration>,
     first_accepted: Vec<Duration>,
     all_accepted: Vec<Duration>,
-    moments: [u32; 3],
 }
 
 pub(crate) async fn run(options: &Options, kills: u32, publishers: u32) -> Result<Outcome> {
@@ -46,13 +49,6 @@ pub(crate) async fn run(options: &Options, kills: u32, publishers: u32) -> Resul
         frag_duration: |index| 1 + index % 2,
         frag_count: 10,
     };
-    let mut stage = Stage::set(options, &channels).await?;
-    println!(
-        "{kills} kills, {publishers} publishers, seed {}, server on {}",
-        stage.seed, stage.run.addresses[0]
-    );
-    let orders = watch::Sender::new(Order::Publish);
-    let _readers = stage.readers(LOOK_INTERVAL);
     let cast = Cast {
         plan,
         manners: &[Manner::Unpublish, Manner::Close],
@@ -61,110 +57,131 @@ pub(crate) async fn run(options: &Options, kills: u32, publishers: u32) -> Resul
         retry: Duration::from_millis(50)..Duration::from_millis(100),
         rival_every: Some(10),
     };
-    let mut publishing = stage.publishers(&orders, &cast);
-    let mut times = Times::default();
-    let mut done = 0;
+    let mut stage = Stage::set(options, &channels).await?;
+    println!(
+        "{kills} kills, {publishers} publishers, seed {}, server on {}",
+        stage.seed, stage.run.addresses[0]
+    );
+    let orders = watch::Sender::new(Order::Publish);
+    let mut readers = stage.readers(LOOK_INTERVAL);
     let run = Arc::clone(&stage.run);
+    let mut running = Kills {
+        publishing: stage.publishers(&orders, &cast),
+        stage,
+        orders,
+        done: [0; 3],
+        ready: Vec::new(),
+        first_accepted: Vec::new(),
+        all_accepted: Vec::new(),
+    };
     let carried_out = tokio::select! {
         fault = run.fault() => Err(fault.into()),
-        carried_out = carry_out(&mut stage, kills, &orders, &mut publishing, &mut times, &mut done) => carried_out,
+        ended = readers.join_next() => Err(anyhow!("a reader has ended: {ended:?}")),
+        carried_out = running.carry_out(kills) => carried_out,
     };
-    let mut table = Table::default();
-    let [in_stream, in_start_up, in_recovery] = times.moments;
-    table.row(
-        "kills",
-        format!("{done}: {in_stream} in mid-stream, {in_start_up} in start-up, {in_recovery} in recovery"),
-    );
-    table.media(&run);
-    let losses = || {
-        run.channels
-            .iter()
-            .flat_map(|channel| channel.ledger().losses().to_vec())
-    };
-    let times_lost = losses().map(|loss: Loss| loss.time).collect::<Distribution>();
-    table.row("lost by a kill", format!("{times_lost}; allowed are {}", Ms(LOSS_MAX)));
-    table.row("start to ready", times.ready.into_iter().collect::<Distribution>());
-    table.row(
-        "start to the first publisher accepted",
-        times.first_accepted.into_iter().collect::<Distribution>(),
-    );
-    table.row(
-        "start to all publishers accepted",
-        times.all_accepted.into_iter().collect::<Distribution>(),
-    );
-    Ok(Outcome::of(stage, carried_out, table, done))
+    let table = running.table();
+    let done = running.done.iter().sum();
+    Ok(Outcome::of(running.stage, carried_out, table, done))
 }
 
-async fn carry_out(
-    stage: &mut Stage,
-    kills: u32,
-    orders: &watch::Sender<Order>,
-    publishing: &mut JoinSet<()>,
-    times: &mut Times,
-    done: &mut u32,
-) -> Result<()> {
-    let mut moment = Moment::MidStream;
-    for kill in 1..=kills {
+impl Kills {
+    async fn carry_out(&mut self, kills: u32) -> Result<()> {
+        let mut moment = Moment::MidStream;
+        for kill in 1..=kills {
+            self.kill(kill, moment).await?;
+            moment = match self.stage.random.random_range(0..10) {
+                0 => Moment::StartUp,
+                1 => Moment::Recovery,
+                _ => Moment::MidStream,
+            };
+        }
+        self.all_accepted().await?;
+        sleep(self.stage.random.random_range(PAUSE)).await;
+        match self.stage.seed.is_multiple_of(2) {
+            true => self.end_by_leaving().await?,
+            false => self.end_by_stopping().await?,
+        }
+        self.stage.close().await
+    }
+
+    async fn kill(&mut self, kill: u32, moment: Moment) -> Result<()> {
         let pause = match moment {
             Moment::MidStream => {
-                all_accepted(stage, times).await?;
-                stage.random.random_range(PAUSE)
+                self.all_accepted().await?;
+                self.stage.random.random_range(PAUSE)
             }
             Moment::StartUp => {
-                let usual = times.ready.last().copied().unwrap_or(START_UP);
-                usual.mul_f64(stage.random.random_range(0.0..1.1))
+                let usual = self.ready.last().copied().unwrap_or(START_UP);
+                usual.mul_f64(self.stage.random.random_range(0.0..1.1))
             }
             Moment::Recovery => {
-                stage.server.await_ready().await?;
-                times.ready.extend(stage.run.status.phase().start_time());
-                stage.random.random_range(RECOVERY)
+                self.is_ready().await?;
+                self.stage.random.random_range(RECOVERY)
             }
         };
         sleep(pause).await;
-        stage.kill(kill).await?;
-        times.moments[moment as usize] += 1;
-        *done = kill;
-        println!(
-            "kill {kill} at {}, {} {}",
-            stage.run.clock.now(),
-            Ms(pause),
-            moment.after()
-        );
-        moment = match stage.random.random_range(0..10) {
-            0 => Moment::StartUp,
-            1 => Moment::Recovery,
-            _ => Moment::MidStream,
-        };
+        self.stage.kill(kill).await?;
+        self.done[moment as usize] += 1;
+        let now = self.stage.run.clock.now();
+        println!("kill {kill} at {now}, {} {}", Ms(pause), moment.after());
+        Ok(())
     }
-    all_accepted(stage, times).await?;
-    sleep(stage.random.random_range(PAUSE)).await;
-    if stage.seed.is_multiple_of(2) {
+
+    async fn end_by_leaving(&mut self) -> Result<()> {
         println!("the publishers leave, then the server is stopped");
-        orders.send_replace(Order::Leave {
-            from: stage.run.clock.now(),
+        self.orders.send_replace(Order::Leave {
+            from: self.stage.run.clock.now(),
             within: Duration::from_millis(500),
         });
-        while publishing.join_next().await.is_some() {}
-    } else {
-        println!("the server is stopped while everybody publishes");
-        orders.send_replace(Order::Last);
-        stage.stop().await?;
-        while publishing.join_next().await.is_some() {}
-        stage.server.spawn()?;
-        stage.server.await_ready().await?;
+        all_left(&mut self.publishing).await
     }
-    stage.close().await
-}
 
-/// Waits until the server is ready and everybody publishes.
-async fn all_accepted(stage: &mut Stage, times: &mut Times) -> Result<()> {
-    stage.server.await_ready().await?;
-    let phase = stage.run.status.phase();
-    let accepted = stage.run.all_accepted(DEADLINE).await;
-    times.ready.extend(phase.start_time());
-    times.first_accepted.push(phase.begun.until(accepted.first));
-    times.all_accepted.push(phase.begun.until(accepted.last));
-    Ok(())
+    async fn end_by_stopping(&mut self) -> Result<()> {
+        println!("the server is stopped while everybody publishes");
+        self.orders.send_replace(Order::Last);
+        self.stage.stop().await?;
+        all_left(&mut self.publishing).await?;
+        self.stage.server.spawn()?;
+        self.stage.server.await_ready().await
+    }
+
+    async fn is_ready(&mut self) -> Result<()> {
+        self.stage.server.await_ready().await?;
+        self.ready.extend(self.stage.run.status.phase().start_time());
+        Ok(())
+    }
+
+    /// Waits until the server is ready and everybody publishes.
+    async fn all_accepted(&mut self) -> Result<()> {
+        self.is_ready().await?;
+        let begun = self.stage.run.status.phase().begun;
+        let accepted = self.stage.run.all_accepted(DEADLINE).await;
+        self.first_accepted.push(begun.until(accepted.first));
+        self.all_accepted.push(begun.until(accepted.last));
+        Ok(())
+    }
+
+    fn table(&self) -> Table {
+        let mut table = Table::default();
+        let [mid_stream, start_up, recovery] = self.done;
+        table.row(
+            "kills",
+            format!("{mid_stream} in mid-stream, {start_up} in start-up, {recovery} in recovery"),
+        );
+        table.media(&self.stage.run);
+        let accounts = self.stage.run.channels.iter().map(|channel| channel.ledger());
+        let losses = accounts.flat_map(|ledger| ledger.losses().to_vec());
+        let lost: Distribution = losses.map(|loss| loss.time).collect();
+        table.row("lost by a kill", format!("{lost}; allowed are {}", Ms(LOSS_MAX)));
+        for (name, durations) in [
+            ("start to ready", &self.ready),
+            ("start to the first publisher accepted", &self.first_accepted),
+            ("start to all publishers accepted", &self.all_accepted),
+        ] {
+            table.row(name, durations.iter().copied().collect::<Distribution>());
+        }
+        table
+    }
 }
 
 /// Of every eighth publisher, pictures only; of every other of these, two pictures a second. Of every fourth, pictures

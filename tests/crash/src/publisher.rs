@@ -5,11 +5,12 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Result;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::clock::Time;
@@ -105,7 +106,8 @@ impl Publisher {
         };
         let opened = self.channel().ledger().open(start);
         let connection = match opened {
-            Ok(connection) => connection,
+            Ok(Some(connection)) => connection,
+            Ok(None) => return Err("the server is gone".to_owned()),
             Err(violation) => {
                 let words = violation.to_string();
                 self.run.report(self.channel(), violation);
@@ -228,6 +230,14 @@ impl Publisher {
     fn channel(&self) -> &Channel {
         &self.run.channels[self.index as usize]
     }
+}
+
+/// Waits until all publishers have left, as they were ordered to.
+pub(crate) async fn all_left(publishing: &mut JoinSet<()>) -> Result<()> {
+    while let Some(left) = publishing.join_next().await {
+        left?;
+    }
+    Ok(())
 }
 
 async fn connect(source: Ipv4Addr, address: SocketAddr) -> std::io::Result<TcpStream> {

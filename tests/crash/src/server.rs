@@ -141,8 +141,8 @@ impl Server {
         }
     }
 
-    /// Runs one of the server's own commands against it.
-    pub(crate) async fn run(&self, words: &[&str]) -> Result<()> {
+    /// Runs one of the server's own commands against it; gives what it prints.
+    pub(crate) async fn run(&self, words: &[&str]) -> Result<Vec<u8>> {
         let output = self.command().args(words).output().await?;
         ensure!(
             output.status.success(),
@@ -152,7 +152,7 @@ impl Server {
             String::from_utf8_lossy(&output.stdout),
             String::from_utf8_lossy(&output.stderr)
         );
-        Ok(())
+        Ok(output.stdout)
     }
 
     fn command(&self) -> Command {

@@ -15,12 +15,14 @@ use tokio::task::JoinSet;
 
 use crate::cli::Options;
 use crate::clock::Clock;
+use crate::playlist::Listing;
 use crate::publisher::{Manner, Order, Publisher};
 use crate::reader::{Reader, readers};
 use crate::run::{BUCKET, Run};
 use crate::schedule::Plan;
 use crate::server::{DEADLINE, Server, allow_descriptors};
 use crate::status::Status;
+use crate::violation::Violation;
 
 pub(crate) struct Stage {
     pub(crate) run: Arc<Run>,
@@ -130,15 +132,34 @@ impl Stage {
     }
 
     /// The end, when all publishers have left: everything has to be listed, and all that was ever listed is read once
-    /// more; then the server has to stop, and to find its folder in order.
+    /// more, and compared with what the server says it has recorded; then it has to stop, and to find its folder in order.
     pub(crate) async fn close(&mut self) -> Result<()> {
         self.run.all_listed(DEADLINE, |_| true).await;
         self.run.channels.iter().for_each(|channel| self.run.finish(channel));
         let readers = readers(&self.run, READERS, Duration::ZERO);
         let reading: JoinSet<()> = readers.into_iter().map(Reader::read_again).collect();
         reading.join_all().await;
+        self.compare_recorded().await?;
         self.stop().await?;
-        self.server.run(&["verify"]).await
+        self.server.run(&["verify"]).await.map(drop)
+    }
+
+    async fn compare_recorded(&self) -> Result<()> {
+        let apart = self.run.channels.len().div_ceil(RECORDINGS_MAX);
+        for channel in self.run.channels.iter().step_by(apart) {
+            let place = format!("{BUCKET}/{}", channel.name);
+            let words = ["channel", "vod", &place, "--from", "-12h"];
+            let listed = channel.ledger().listed().count();
+            if listed == 0 {
+                continue;
+            }
+            let playlist = self.server.run(&words).await?;
+            let judgement = Listing::read(&playlist)
+                .map_err(Violation::NoPlaylist)
+                .and_then(|recorded| channel.ledger().compare_recorded(&recorded));
+            self.run.check(channel, judgement);
+        }
+        Ok(())
     }
 
     /// Keeps what there is to look into; tells where.
@@ -189,6 +210,9 @@ const PER_ADDRESS: u32 = 500;
 
 /// Enough to look at all channels in time, few enough to cost nothing.
 const READERS: usize = 8;
+
+/// Channels whose playlist of all that was recorded is asked for.
+const RECORDINGS_MAX: usize = 50;
 
 /// Beside two for each publisher: readers, files, the server's database.
 const DESCRIPTORS: u64 = 200;

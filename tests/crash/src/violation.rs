@@ -35,6 +35,8 @@ pub(crate) enum Violation {
     PlaylistGone { listed: usize, status: u16 },
     #[error("the playlist cannot be read: {0}")]
     NoPlaylist(String),
+    #[error("{live} segments were listed live, {recorded} are in the playlist of all that was recorded")]
+    RecordedCount { live: usize, recorded: usize },
 
     // What is stored is what was sent, once and in order.
     #[error("{at}: {damage}")]

@@ -132,6 +132,23 @@ impl Listed {
         Ok(())
     }
 
+    /// All that was recorded is all that was ever listed live.
+    pub(super) fn compare_recorded(&self, recorded: &Listing) -> Result<(), Violation> {
+        let (live, recorded_count) = (self.segments.len(), recorded.entries.len());
+        if live != recorded_count {
+            return Err(Violation::RecordedCount {
+                live,
+                recorded: recorded_count,
+            });
+        }
+        for ((sequence, segment), entry) in (self.first..).zip(&self.segments).zip(&recorded.entries) {
+            same(sequence, "name", &segment.uri, &entry.uri)?;
+            same(sequence, "duration in ms", &segment.duration_ms, &entry.duration_ms)?;
+            same(sequence, "discontinuity", &segment.discontinuity, &entry.discontinuity)?;
+        }
+        Ok(())
+    }
+
     fn segment(&self, sequence: u64) -> Option<&Segment> {
         self.segments.get(sequence.checked_sub(self.first)? as usize)
     }

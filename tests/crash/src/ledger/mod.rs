@@ -31,6 +31,8 @@ pub(crate) struct Ledger {
     /// Behind the last segment that was read.
     place: Option<Place>,
     losses: Vec<Loss>,
+    /// The last start of the server that has ended.
+    ended: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -48,18 +50,22 @@ impl Ledger {
             listed: Listed::default(),
             place: None,
             losses: Vec::new(),
+            ended: 0,
         }
     }
 
-    /// A publish was accepted by this start of the server; gives the connection's number.
-    pub(crate) fn open(&mut self, start: u32) -> Result<u32, Violation> {
+    /// A publish was accepted by this start of the server; gives the connection's number, unless that has ended since.
+    pub(crate) fn open(&mut self, start: u32) -> Result<Option<u32>, Violation> {
+        if start <= self.ended {
+            return Ok(None);
+        }
         let connection = self.sent.len() as u32;
         if let Some(beside) = self.sent.iter().find(|sent| !sent.is_over()) {
             let beside = beside.connection();
             return Err(Violation::SecondPublisher { connection, beside });
         }
         self.sent.push(Sent::new(self.publisher, connection, start));
-        Ok(connection)
+        Ok(Some(connection))
     }
 
     /// The kernel has taken the last byte of the connection's next unit of this track.
@@ -69,6 +75,7 @@ impl Ledger {
 
     /// This start of the server has ended, and with it all its connections that were not over.
     pub(crate) fn server_ended(&mut self, start: u32, end: End) {
+        self.ended = start;
         self.sent.iter_mut().for_each(|sent| sent.server_ended(start, end));
     }
 
@@ -95,6 +102,11 @@ impl Ledger {
         self.begin(sequence, first.id)?;
         found.iter().try_for_each(|found| self.take(sequence, *found))?;
         self.listed.check_duration(sequence, found)
+    }
+
+    /// The playlist of all that was recorded, asked for at the end.
+    pub(crate) fn compare_recorded(&self, recorded: &Listing) -> Result<(), Violation> {
+        self.listed.compare_recorded(recorded)
     }
 
     /// Judges what is left when nothing more can come.

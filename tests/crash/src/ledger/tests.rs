@@ -13,6 +13,8 @@ const PICTURE_MS: u64 = 40;
 /// A channel with one publisher, whose picture `n` and audio frame `n` are accepted 40 ms times `n` after its connection.
 struct Story {
     ledger: Ledger,
+    /// The server's newest.
+    start: u32,
     /// The newest connection.
     connection: u32,
     now_ms: u64,
@@ -25,6 +27,7 @@ impl Story {
     fn new() -> Self {
         Self {
             ledger: Ledger::new(PUBLISHER),
+            start: 1,
             connection: 0,
             now_ms: 0,
         }
@@ -36,7 +39,7 @@ impl Story {
 
     /// A connection that sends as many pictures and audio frames.
     fn publish(mut self, units: u32) -> Self {
-        self.connection = self.ledger.open(1).unwrap();
+        self.connection = self.ledger.open(self.start).unwrap().unwrap();
         for _ in 0..units {
             self.ledger.accept(self.connection, Track::Video, self.time());
             self.ledger.accept(self.connection, Track::Audio, self.time());
@@ -573,7 +576,8 @@ fn a_second_publisher_is_found() {
     // Behind the server's end another one may come, also before the first has noticed.
     let at = story.time();
     story.ledger.server_ended(1, End::Killed { kill: 1, at });
-    assert_eq!(story.ledger.open(2), Ok(1));
+    assert_eq!(story.ledger.open(1), Ok(None));
+    assert_eq!(story.ledger.open(2), Ok(Some(1)));
     let judged = story
         .list(&listing(0, 0, &[plain(0)]))
         .ledger
@@ -591,6 +595,7 @@ fn a_publisher_who_left_just_before_a_kill_may_lose_as_much() {
         let mut story = Story::new().publish(100).leave();
         let at = Time(story.time().0 + Duration::from_millis(killed_after_ms));
         story.ledger.server_ended(1, End::Killed { kill: 1, at });
+        story.start = 2;
         story
             .publish(50)
             .leave()
@@ -611,4 +616,22 @@ fn a_publisher_who_left_just_before_a_kill_may_lose_as_much() {
     );
     // Who has left nothing unlisted has nothing to do with the kill.
     assert_eq!(read_next(story(10_000).read(0, (0, 0..100, 0..100))), Ok(0));
+}
+
+#[test]
+fn a_recording_that_is_not_what_was_listed_live_is_found() {
+    let judge = |recorded: &[Entry]| {
+        let story = Story::of_two_connections();
+        story.ledger.compare_recorded(&listing(0, 0, recorded))
+    };
+    assert_eq!(judge(&[dated(0, 1), plain(1), gap(2), plain(3)]), Ok(()));
+    let expected = Violation::RecordedCount { live: 4, recorded: 3 };
+    assert_eq!(judge(&[plain(0), plain(1), gap(2)]), Err(expected));
+    for others in [plain(2), gap(4), lasting(2, 51)] {
+        let judged = judge(&[plain(0), plain(1), others, plain(3)]);
+        assert!(
+            matches!(judged, Err(Violation::EntryChanged { sequence: 2, .. })),
+            "{judged:?}"
+        );
+    }
 }
