@@ -26,14 +26,13 @@ pub(crate) struct Run {
     accepted: watch::Sender<Accepted>,
 }
 
-/// One channel, with its one publisher.
 pub(crate) struct Channel {
     pub(crate) name: String,
     /// Locked for a moment only.
     ledger: Mutex<Ledger>,
-    /// The start of the server that has accepted the publisher last.
+    /// The start of the server that has accepted a publisher last.
     accepted_by: AtomicU32,
-    /// What the publisher heard when it was not accepted; locked for a moment only.
+    /// What a publisher heard when it was not accepted; locked for a moment only.
     refusal: Mutex<String>,
 }
 
@@ -46,11 +45,11 @@ pub(crate) struct Fault {
     pub(crate) violation: Violation,
 }
 
-/// Publishers that the newest start of the server has accepted.
+/// Channels for which a start of the server, the newest that has accepted anybody, has accepted a publisher.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Accepted {
     start: u32,
-    pub(crate) count: usize,
+    count: usize,
     pub(crate) first: Time,
     pub(crate) last: Time,
 }

@@ -60,20 +60,6 @@ enum Folder {
 }
 
 impl Stage {
-    /// Kills the server and starts it again on the same folder.
-    pub(crate) async fn kill(&mut self, kill: u32) -> Result<()> {
-        self.server.kill(kill).await?;
-        self.run.server_ended();
-        self.server.spawn()
-    }
-
-    /// Stops the server in order.
-    pub(crate) async fn stop(&mut self) -> Result<()> {
-        self.server.stop().await?;
-        self.run.server_ended();
-        Ok(())
-    }
-
     /// Starts the server and makes bucket and channels.
     pub(crate) async fn set(options: &Options, channels: &Channels) -> Result<Self> {
         allow_descriptors(u64::from(channels.count) * 2 + DESCRIPTORS)?;
@@ -94,10 +80,24 @@ impl Stage {
             seed,
             folder,
         };
-        stage.server.spawn()?;
-        stage.server.await_ready().await?;
-        stage.make_channels(channels).await?;
-        Ok(stage)
+        match stage.begin(channels).await {
+            Ok(()) => Ok(stage),
+            Err(error) => Err(error.context(format!("the log is kept in {}", stage.keep().display()))),
+        }
+    }
+
+    /// Kills the server and starts it again on the same folder.
+    pub(crate) async fn kill(&mut self, kill: u32) -> Result<()> {
+        self.server.kill(kill).await?;
+        self.run.server_ended();
+        self.server.spawn()
+    }
+
+    /// Stops the server in order.
+    pub(crate) async fn stop(&mut self) -> Result<()> {
+        self.server.stop().await?;
+        self.run.server_ended();
+        Ok(())
     }
 
     /// Lets somebody publish to every channel.
@@ -168,6 +168,12 @@ impl Stage {
             Folder::Temporary(folder) => folder.keep(),
             Folder::Given(folder) => folder,
         }
+    }
+
+    async fn begin(&mut self, channels: &Channels) -> Result<()> {
+        self.server.spawn()?;
+        self.server.await_ready().await?;
+        self.make_channels(channels).await
     }
 
     async fn make_channels(&self, channels: &Channels) -> Result<()> {
