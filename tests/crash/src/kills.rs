@@ -29,6 +29,8 @@ enum Moment {
     StartUp,
     /// Soon after it is ready: segments are still being recovered, publishers come back.
     Recovery,
+    /// Some time after everybody has been accepted, and just after it was asked to stop.
+    Stop,
 }
 
 /// A run, as far as it has come.
@@ -37,7 +39,7 @@ struct Kills {
     orders: watch::Sender<Order>,
     publishing: JoinSet<()>,
     /// How often the server was killed at each of the moments.
-    done: [u32; 3],
+    done: [u32; 4],
     ready: Vec<Duration>,
     first_accepted: Vec<Duration>,
     all_accepted: Vec<Duration>,
@@ -69,7 +71,7 @@ pub(crate) async fn run(options: &Options, kills: u32, publishers: u32) -> Resul
         publishing: stage.publishers(&orders, &cast),
         stage,
         orders,
-        done: [0; 3],
+        done: [0; 4],
         ready: Vec::new(),
         first_accepted: Vec::new(),
         all_accepted: Vec::new(),
@@ -92,6 +94,7 @@ impl Kills {
             moment = match self.stage.random.random_range(0..10) {
                 0 => Moment::StartUp,
                 1 => Moment::Recovery,
+                2 => Moment::Stop,
                 _ => Moment::MidStream,
             };
         }
@@ -106,7 +109,7 @@ impl Kills {
 
     async fn kill(&mut self, kill: u32, moment: Moment) -> Result<()> {
         let pause = match moment {
-            Moment::MidStream => {
+            Moment::MidStream | Moment::Stop => {
                 self.all_accepted().await?;
                 self.stage.random.random_range(PAUSE)
             }
@@ -120,7 +123,8 @@ impl Kills {
             }
         };
         sleep(pause).await;
-        self.stage.kill(kill).await?;
+        let stopping = (moment == Moment::Stop).then(|| self.stage.random.random_range(PATIENCE));
+        self.stage.kill(kill, stopping).await?;
         self.done[moment as usize] += 1;
         let now = self.stage.run.clock.now();
         println!("kill {kill} at {now}, {} {}", Ms(pause), moment.after());
@@ -163,10 +167,10 @@ impl Kills {
 
     fn table(&self) -> Table {
         let mut table = Table::default();
-        let [mid_stream, start_up, recovery] = self.done;
+        let [mid_stream, start_up, recovery, stop] = self.done;
         table.row(
             "kills",
-            format!("{mid_stream} in mid-stream, {start_up} in start-up, {recovery} in recovery"),
+            format!("{mid_stream} in mid-stream, {start_up} in start-up, {recovery} in recovery, {stop} in a stop"),
         );
         table.media(&self.stage.run);
         let accounts = self.stage.run.channels.iter().map(|channel| channel.ledger());
@@ -205,6 +209,7 @@ impl Moment {
             Self::MidStream => "after everybody was accepted",
             Self::StartUp => "after its start",
             Self::Recovery => "after it was ready",
+            Self::Stop => "after everybody was accepted, in a stop",
         }
     }
 }
@@ -217,6 +222,9 @@ const PAUSE: Range<Duration> = Duration::from_millis(300)..Duration::from_secs(4
 
 /// From the readiness to the kill.
 const RECOVERY: Range<Duration> = Duration::ZERO..Duration::from_millis(600);
+
+/// From asking it to stop to the kill; it needs about as long.
+const PATIENCE: Range<Duration> = Duration::ZERO..Duration::from_millis(100);
 
 /// What a start takes, before one was seen.
 const START_UP: Duration = Duration::from_millis(100);

@@ -14,7 +14,7 @@ use rand::RngExt;
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::ledger::End;
 use crate::status::{State, Status};
@@ -112,18 +112,25 @@ impl Server {
         Ok(())
     }
 
+    /// Asks the server to stop, and kills it before it has had its time. What comes after the question need not be kept.
+    pub(crate) async fn kill_while_stopping(&mut self, kill: u32, patience: Duration) -> Result<()> {
+        let mut child = self.running()?;
+        self.status.gone(|at| End::Killed { kill, at });
+        terminate(&child)?;
+        sleep(patience).await;
+        child.start_kill()?;
+        child.wait().await?;
+        Ok(())
+    }
+
     /// Ends the server by SIGTERM, which it has to obey with exit status 0.
     pub(crate) async fn stop(&mut self) -> Result<()> {
         let mut child = self.running()?;
-        let pid = child
-            .id()
-            .and_then(|id| Pid::from_raw(id as i32))
-            .context("no process")?;
         self.status.gone(|at| End::Clean {
             how: "the server was asked to stop",
             at,
         });
-        kill_process(pid, Signal::TERM)?;
+        terminate(&child)?;
         match timeout(DEADLINE, child.wait()).await {
             Ok(status) => {
                 let status = status?;
@@ -178,6 +185,11 @@ impl Server {
             None => Ok(child),
         }
     }
+}
+
+fn terminate(child: &Child) -> Result<()> {
+    let pid = child.id().and_then(|id| Pid::from_raw(id as i32));
+    kill_process(pid.context("no process")?, Signal::TERM).context("sending SIGTERM")
 }
 
 /// Lets this process, and the server that it starts, open as many descriptors as the system allows; at least `wanted`.

@@ -86,9 +86,12 @@ impl Stage {
         }
     }
 
-    /// Kills the server and starts it again on the same folder.
-    pub(crate) async fn kill(&mut self, kill: u32) -> Result<()> {
-        self.server.kill(kill).await?;
+    /// Kills the server, if told so a while after it was asked to stop, and starts it again on the same folder.
+    pub(crate) async fn kill(&mut self, kill: u32, stopping: Option<Duration>) -> Result<()> {
+        match stopping {
+            Some(patience) => self.server.kill_while_stopping(kill, patience).await?,
+            None => self.server.kill(kill).await?,
+        }
         self.run.server_ended();
         self.server.spawn()
     }
