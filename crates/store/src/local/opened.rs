@@ -1,5 +1,5 @@
 use std::{
-    fs::{self, File, TryLockError},
+    fs::{File, TryLockError},
     path::Path,
     sync::{
         Arc,
@@ -35,17 +35,15 @@ pub(super) struct Opened {
 
 impl Opened {
     pub(super) fn open(disk: Arc<dyn Disk>, folder: &Path, config: LocalStoreConfig) -> Result<Self, Error> {
-        let is_new = !folder.exists();
+        make_folder(&*disk, folder)?;
         let blobs_folder = folder.join("blobs");
-        fs::create_dir_all(&blobs_folder).map_err(failed("create", &blobs_folder))?;
+        disk.create_folder(&blobs_folder)
+            .map_err(failed("create", &blobs_folder))?;
         let lock = lock(&folder.join("lock"))?;
         let index = folder.join("index.sqlite");
         let index_failed = |error: rusqlite::Error| Error::unavailable("open", index.display(), error);
         let connection = index::open_writer(&index).map_err(index_failed)?;
         disk.sync_folder(folder).map_err(failed("sync", folder))?;
-        if is_new && let Some(parent) = folder.canonicalize().map_err(failed("find", folder))?.parent() {
-            disk.sync_folder(parent).map_err(failed("sync", parent))?;
-        }
 
         let settled = index::settled(&connection).map_err(index_failed)?;
         let existing = Blobs::existing(&*disk, &blobs_folder, settled)?;
@@ -103,6 +101,23 @@ impl Opened {
             start("store-sweeper", Box::new(move || sweeper.run(wake)))?,
         ];
         Ok(inner)
+    }
+}
+
+/// Makes a folder, and those in which it lies, durably. One that is there may have been made by a process that was killed before its
+/// name was durable.
+fn make_folder(disk: &dyn Disk, folder: &Path) -> Result<(), Error> {
+    if !folder.is_dir() {
+        if let Some(parent) = folder.parent().filter(|parent| !parent.as_os_str().is_empty())
+            && !parent.exists()
+        {
+            make_folder(disk, parent)?;
+        }
+        disk.create_folder(folder).map_err(failed("create", folder))?;
+    }
+    match folder.canonicalize().map_err(failed("find", folder))?.parent() {
+        Some(parent) => disk.sync_folder(parent).map_err(failed("sync", parent)),
+        None => Ok(()),
     }
 }
 
