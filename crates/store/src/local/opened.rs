@@ -1,6 +1,6 @@
 use std::{
     fs::{File, TryLockError},
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::AtomicBool,
@@ -45,8 +45,9 @@ impl Opened {
         let connection = index::open_writer(&index).map_err(index_failed)?;
         disk.sync_folder(folder).map_err(failed("sync", folder))?;
 
-        let settled = index::settled(&connection).map_err(index_failed)?;
-        let existing = Blobs::existing(&*disk, &blobs_folder, settled)?;
+        let mut settled = index::settled(&connection).map_err(index_failed)?;
+        let folders = Blobs::folders(&*disk, &blobs_folder, settled)?;
+        let existing = Blobs::existing(&*disk, &folders, settled)?;
         let known = index::greatest_blob(&connection).map_err(index_failed)?;
         let next = existing
             .iter()
@@ -55,7 +56,10 @@ impl Opened {
             .max()
             .map_or(settled, |greatest| settled.max(BlobId(greatest.0 + 1)));
         let blobs = Arc::new(Blobs::new(disk, blobs_folder, next));
-        let settled = sweep_orphans(&connection, &blobs, existing, next).map_err(index_failed)?;
+        if sweep_orphans(&connection, &blobs, existing, &folders).map_err(index_failed)? {
+            settled = next;
+            set_mark(&connection, &blobs, settled).map_err(index_failed)?;
+        }
 
         let (commands, queue) = mpsc::channel(config.queue_length_max.max(1));
         let (sweep, wake) = sync_channel(1);
@@ -121,27 +125,36 @@ fn make_folder(disk: &dyn Disk, folder: &Path) -> Result<(), Error> {
     }
 }
 
-/// Removes blobs that a process left without a row; returns up to where no such blob remains.
+/// Removes blobs that a process left without a row; false when one of them may be there still, or come back.
 fn sweep_orphans(
     connection: &Connection,
     blobs: &Blobs,
     existing: Vec<BlobId>,
-    next: BlobId,
-) -> rusqlite::Result<BlobId> {
-    let mut settled = next;
+    folders: &[PathBuf],
+) -> rusqlite::Result<bool> {
+    let mut swept = true;
+    let mut note = |removed: Result<(), Error>| {
+        if let Err(error) = removed {
+            tracing::warn!(%error, "a blob without an object stays until the next start");
+            swept = false;
+        }
+    };
     for id in existing {
         // Dropped ones are the sweeper's, but unlinking them twice does no harm.
-        if !index::has_blob(connection, id)?
-            && let Err(error) = blobs.remove(id).and_then(|()| blobs.sync_folder(&blobs.folder_of(id)))
-        {
-            tracing::warn!(%error, "a blob without an object stays");
-            settled = settled.min(id);
+        if !index::has_blob(connection, id)? {
+            note(blobs.remove(id));
         }
     }
+    // Also where nothing was removed now: what the process before has removed may not be durable.
+    folders.iter().for_each(|folder| note(blobs.sync_folder(folder)));
+    Ok(swept)
+}
+
+/// Writes how far names are settled.
+fn set_mark(connection: &Connection, blobs: &Blobs, settled: BlobId) -> rusqlite::Result<()> {
     connection.execute_batch("BEGIN IMMEDIATE")?;
     index::set_settled(connection, settled)?;
-    blobs.disk.commit(connection)?;
-    Ok(settled)
+    blobs.disk.commit(connection)
 }
 
 fn lock(path: &Path) -> Result<File, Error> {

@@ -188,10 +188,10 @@ async fn blobs_left_listed_as_dropped_are_swept_at_open() {
     store.put(&bucket(), &key("k"), put(large(1))).await.unwrap();
     let kept = blobs(&store);
     drop(store);
-    let dropped = kept[0].with_file_name(format!("{:016x}", 77));
+    let dropped = kept[0].with_file_name(format!("{:016x}", 7));
     fs::write(&dropped, "its row was deleted just before the process was killed").unwrap();
     let connection = index::open_writer(&folder.path().join("index.sqlite")).unwrap();
-    index::drop_blob(&connection, BlobId(77)).unwrap();
+    index::drop_blob(&connection, BlobId(7)).unwrap();
     index::set_settled(&connection, BlobId(1000)).unwrap();
     drop(connection);
 

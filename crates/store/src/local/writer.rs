@@ -108,7 +108,7 @@ impl Writer {
     }
 
     /// Makes a batch durable and answers it.
-    fn commit(&mut self, batch: Vec<Command>) {
+    pub(super) fn commit(&mut self, batch: Vec<Command>) {
         // Only a rollback that failed leaves a transaction here.
         self.roll_back();
         let (changes, replies): (Vec<_>, Vec<_>) =
@@ -156,13 +156,11 @@ impl Writer {
 
     /// Writes all changes into a transaction, without ending it; what a change is refused for concerns nobody else.
     fn apply(&mut self, changes: &[Change]) -> Result<Vec<Result<Applied, Error>>, Error> {
-        let mut write = || {
+        let mark = self.advance();
+        let write = || {
             self.connection.execute_batch("BEGIN IMMEDIATE")?;
-            let settled = self.blobs.settled();
-            if settled.0 >= self.settled.0 + BLOBS_PER_FOLDER {
+            if let Some(settled) = mark {
                 index::set_settled(&self.connection, settled)?;
-                // Should the commit fail, the mark in the index is too low, which costs only time at the next open.
-                self.settled = settled;
             }
             changes
                 .iter()
@@ -173,6 +171,22 @@ impl Writer {
             self.roll_back();
             failed(&self.index)(error)
         })
+    }
+
+    /// Where the mark is to be, when it has fallen behind.
+    fn advance(&mut self) -> Option<BlobId> {
+        let settled = self.blobs.settled();
+        if settled.0 < self.settled.0 + BLOBS_PER_FOLDER {
+            return None;
+        }
+        // A removed blob that came back below the mark would stay for good.
+        if let Err(error) = self.blobs.sync_names(self.settled, settled) {
+            tracing::warn!(%error, "the mark of settled names stays behind");
+            return None;
+        }
+        // Should the commit fail, the mark in the index is too low, which costs only time at the next open.
+        self.settled = settled;
+        Some(settled)
     }
 
     /// Commits, and decides what becomes of the blobs.
