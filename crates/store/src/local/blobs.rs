@@ -4,10 +4,13 @@ use std::{
     fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
-use super::{disk::Disk, failed};
+use super::{disk::Disk, failed, sync_folder};
 use crate::{Crc64, Error};
 
 /// The name of a blob. Names rise and are never used twice, so that no row can ever come to mean another object's bytes.
@@ -34,6 +37,10 @@ pub(super) struct Blobs {
     folder: PathBuf,
     /// Held while a name is reserved, which once every [`BLOBS_PER_FOLDER`] names makes a folder.
     names: Mutex<Names>,
+    /// Held while a folder of blobs is synced, so that a failure is counted before another sync of that folder succeeds.
+    syncing: Mutex<()>,
+    /// The system tells of a failed sync once, and what it has lost then stays lost though later ones succeed.
+    failed_syncs: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -57,6 +64,8 @@ impl Blobs {
                 folder: None,
                 in_flight: BTreeSet::new(),
             }),
+            syncing: Mutex::new(()),
+            failed_syncs: AtomicU64::new(0),
         }
     }
 
@@ -67,7 +76,13 @@ impl Blobs {
         if names.folder != Some(id.folder()) {
             let folder = folder_path(&self.folder, id.folder());
             self.disk.create_folder(&folder).map_err(failed("create", &folder))?;
-            self.sync_folder(&self.folder)?;
+            if let Err(error) = sync_folder(&*self.disk, &self.folder) {
+                // A later sync says nothing of a folder that was there before this one: it takes a new one.
+                if self.disk.remove_folder(&folder).is_err() {
+                    names.next = BlobId((id.folder() + 1) * BLOBS_PER_FOLDER);
+                }
+                return Err(error);
+            }
             names.folder = Some(id.folder());
         }
         names.next = BlobId(id.0 + 1);
@@ -75,6 +90,7 @@ impl Blobs {
         Ok(Staged {
             blobs: Arc::clone(self),
             id,
+            failed_syncs: self.failed_syncs(),
             fate: Fate::Remove,
         })
     }
@@ -114,7 +130,17 @@ impl Blobs {
 
     /// Makes the entries of a folder of blobs durable.
     pub(super) fn sync_folder(&self, folder: &Path) -> Result<(), Error> {
-        self.disk.sync_folder(folder).map_err(failed("sync", folder))
+        let opened = File::open(folder).map_err(failed("open", folder))?;
+        let _turn = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.disk.sync_folder(&opened).map_err(|error| {
+            self.failed_syncs.fetch_add(1, Ordering::SeqCst);
+            failed("sync", folder)(error)
+        })
+    }
+
+    /// How many syncs of folders have failed.
+    pub(super) fn failed_syncs(&self) -> u64 {
+        self.failed_syncs.load(Ordering::SeqCst)
     }
 
     /// Makes durable what has become of the names from `from` up to `to`: what was removed stays removed.
@@ -153,6 +179,8 @@ impl Blobs {
 pub(super) struct Staged {
     blobs: Arc<Blobs>,
     id: BlobId,
+    /// As many as had failed when the name was reserved.
+    failed_syncs: u64,
     fate: Fate,
 }
 
@@ -207,6 +235,11 @@ impl Staged {
     pub(super) fn leave_open(mut self) -> BlobId {
         self.fate = Fate::Open;
         self.id
+    }
+
+    /// Whether a sync of its folder makes its name durable: not when one has failed since it may have had the name.
+    pub(super) fn is_syncable(&self) -> bool {
+        self.failed_syncs == self.blobs.failed_syncs()
     }
 
     pub(super) fn id(&self) -> BlobId {

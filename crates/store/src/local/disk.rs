@@ -19,6 +19,11 @@ pub(super) trait Disk: fmt::Debug + Send + Sync {
         }
     }
 
+    /// Removes an empty folder.
+    fn remove_folder(&self, folder: &Path) -> io::Result<()> {
+        fs::remove_dir(folder)
+    }
+
     /// Makes a file that does not exist yet.
     fn create(&self, path: &Path) -> io::Result<File> {
         File::create_new(path)
@@ -45,8 +50,8 @@ pub(super) trait Disk: fmt::Debug + Send + Sync {
     }
 
     /// Makes a folder's entries durable, new ones as well as the lack of removed ones.
-    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
-        File::open(folder)?.sync_all()
+    fn sync_folder(&self, folder: &File) -> io::Result<()> {
+        folder.sync_all()
     }
 
     /// The entries of a folder.

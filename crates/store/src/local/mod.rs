@@ -34,7 +34,23 @@
 //! or finds no file, looks the row up again and sees the new state. So an object is damaged only when its row stays and its blob is missing.
 //!
 //! Blobs without a row can only have names that were in use since the mark `settled` in the index, so an open looks at
-//! the last folders and not at all of them.
+//! the last folders and not at all of them. The mark moves when the folders below it have been synced, so that no removed blob comes back
+//! beneath it.
+//!
+//! What a disk that fails leaves: the answer is [`Error::Unavailable`] with what the system said, nothing of the change is seen, and when
+//! the disk works again so does the store. The system tells of a failed sync once, and a later one that succeeds does not bring back what
+//! was lost then. So nothing is synced a second time in the hope that it will do:
+//!
+//! | what could not be synced | what happens |
+//! |---|---|
+//! | a file that was written | it is removed; the put fails, and writes another one when it is asked again |
+//! | a caller's file | it is copied, and so is every other from then on, and the copy's CRC-64 compared |
+//! | a folder of blobs | puts that may have had their name in it by then fail; so does the mark stay for this process |
+//! | the name of a new folder | the folder is made again, or the next one is taken |
+//! | the removal of a blob | its name stays in `dropped` until the next open |
+//!
+//! What a process cannot know is that a sync had failed for the one before it: after such a failure a machine, not only a process, is to
+//! be started again before files of that time are put.
 
 mod blobs;
 mod body;
@@ -53,9 +69,17 @@ mod writer;
 
 pub use store::{LocalStore, LocalStoreConfig};
 
-use std::{io, path::Path};
+use std::{fs::File, io, path::Path};
+
+use disk::Disk;
 
 use crate::Error;
+
+/// Makes a folder's entries durable.
+fn sync_folder(disk: &dyn Disk, folder: &Path) -> Result<(), Error> {
+    let opened = File::open(folder).map_err(failed("open", folder))?;
+    disk.sync_folder(&opened).map_err(failed("sync", folder))
+}
 
 /// What to say of a failed call to the file system.
 fn failed(doing: &'static str, place: &Path) -> impl FnOnce(io::Error) -> Error {

@@ -1,4 +1,5 @@
 use std::{
+    collections::BTreeSet,
     fs::{File, TryLockError},
     path::{Path, PathBuf},
     sync::{
@@ -20,6 +21,7 @@ use super::{
     readers::{Readers, Threads},
     store::LocalStoreConfig,
     sweeper::Sweeper,
+    sync_folder,
     writer::{Command, Writer},
 };
 use crate::Error;
@@ -43,7 +45,7 @@ impl Opened {
         let index = folder.join("index.sqlite");
         let index_failed = |error: rusqlite::Error| Error::unavailable("open", index.display(), error);
         let connection = index::open_writer(&index).map_err(index_failed)?;
-        disk.sync_folder(folder).map_err(failed("sync", folder))?;
+        sync_folder(&*disk, folder)?;
 
         let mut settled = index::settled(&connection).map_err(index_failed)?;
         let folders = Blobs::folders(&*disk, &blobs_folder, settled)?;
@@ -69,6 +71,7 @@ impl Opened {
                 readers: Arc::clone(&readers),
                 blobs: Arc::clone(&blobs),
                 writer: commands.downgrade(),
+                unsure: BTreeSet::new(),
             },
             writer: Writer::new(connection, index, Arc::clone(&blobs), settled, sweep),
             queue,
@@ -120,7 +123,7 @@ fn make_folder(disk: &dyn Disk, folder: &Path) -> Result<(), Error> {
         disk.create_folder(folder).map_err(failed("create", folder))?;
     }
     match folder.canonicalize().map_err(failed("find", folder))?.parent() {
-        Some(parent) => disk.sync_folder(parent).map_err(failed("sync", parent)),
+        Some(parent) => sync_folder(disk, parent),
         None => Ok(()),
     }
 }

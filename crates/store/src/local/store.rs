@@ -91,12 +91,14 @@ impl LocalStore {
     pub(super) fn sweep(&self) -> Result<(), Error> {
         let (readers, blobs) = (Arc::clone(&self.inner.readers), Arc::clone(&self.inner.blobs));
         tokio::task::block_in_place(|| {
-            let sweeper = super::sweeper::Sweeper {
+            let writer = self.inner.writer().downgrade();
+            let mut sweeper = super::sweeper::Sweeper {
                 readers,
                 blobs,
-                writer: self.inner.writer().downgrade(),
+                writer: writer.clone(),
+                unsure: std::collections::BTreeSet::new(),
             };
-            sweeper.sweep(|removed| sweeper.forget(removed))
+            sweeper.sweep(|removed| super::sweeper::forget(&writer, removed))
         })
     }
 

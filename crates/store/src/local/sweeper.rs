@@ -20,13 +20,16 @@ pub(super) struct Sweeper {
     pub(super) blobs: Arc<Blobs>,
     /// Weak, so that the sweeper does not keep the writer alive.
     pub(super) writer: mpsc::WeakSender<Command>,
+    /// Blobs whose removal could not be made durable; no later sync can be believed, so they stay listed for the next open.
+    pub(super) unsure: BTreeSet<BlobId>,
 }
 
 impl Sweeper {
     /// Sweeps what an earlier process left, then whenever it is woken, until nobody can wake it.
-    pub(super) fn run(self, wake: Receiver<()>) {
+    pub(super) fn run(mut self, wake: Receiver<()>) {
+        let writer = self.writer.clone();
         loop {
-            if let Err(error) = self.sweep(|removed| self.forget(removed)) {
+            if let Err(error) = self.sweep(|removed| forget(&writer, removed)) {
                 tracing::warn!(%error, "blobs that nobody needs stay until the next change or start");
             }
             if wake.recv().is_err() {
@@ -36,7 +39,7 @@ impl Sweeper {
     }
 
     /// Unlinks everything that is listed as dropped, and hands the names to `forget`, which is false when the store is closing.
-    pub(super) fn sweep(&self, mut forget: impl FnMut(Vec<BlobId>) -> bool) -> Result<(), Error> {
+    pub(super) fn sweep(&mut self, mut forget: impl FnMut(Vec<BlobId>) -> bool) -> Result<(), Error> {
         let mut after = None;
         loop {
             let dropped = self
@@ -44,7 +47,7 @@ impl Sweeper {
                 .with(|connection| index::dropped(connection, after, BATCH_MAX))?;
             let Some(last) = dropped.last() else { return Ok(()) };
             after = Some(*last);
-            let removed = self.remove(dropped);
+            let removed = self.remove(dropped)?;
             if !removed.is_empty() && !forget(removed) {
                 return Ok(());
             }
@@ -52,12 +55,17 @@ impl Sweeper {
     }
 
     /// Unlinks blobs durably, so that none of them can come back with nothing to tell of it; returns those that are gone.
-    fn remove(&self, dropped: Vec<BlobId>) -> Vec<BlobId> {
+    ///
+    /// # Errors
+    /// Why a removal could not be made durable.
+    fn remove(&mut self, dropped: Vec<BlobId>) -> Result<Vec<BlobId>, Error> {
         let gone = |id: &BlobId| {
-            self.blobs
-                .remove(*id)
-                .inspect_err(|error| tracing::warn!(%error, "a blob that nobody needs stays"))
-                .is_ok()
+            !self.unsure.contains(id)
+                && self
+                    .blobs
+                    .remove(*id)
+                    .inspect_err(|error| tracing::warn!(%error, "a blob that nobody needs stays"))
+                    .is_ok()
         };
         let removed: Vec<BlobId> = dropped.into_iter().filter(gone).collect();
         let folders: BTreeSet<PathBuf> = removed
@@ -65,34 +73,35 @@ impl Sweeper {
             .map(|id| self.blobs.folder_of(*id))
             .filter(|folder| folder.exists())
             .collect();
-        match folders.iter().try_for_each(|folder| self.blobs.sync_folder(folder)) {
-            Ok(()) => removed,
+        let synced = folders.iter().try_for_each(|folder| self.blobs.sync_folder(folder));
+        match synced {
+            Ok(()) => Ok(removed),
             Err(error) => {
-                tracing::warn!(%error, "removed blobs may come back after a loss of power, and will be removed again");
-                Vec::new()
+                self.unsure.extend(removed);
+                Err(error)
             }
         }
     }
+}
 
-    /// Takes names out of the table; false when the store is closing.
-    pub(super) fn forget(&self, removed: Vec<BlobId>) -> bool {
-        let Some(writer) = self.writer.upgrade() else {
-            return false;
-        };
-        let (reply, outcome) = oneshot::channel();
-        if writer
-            .blocking_send(Command {
-                change: Change::Forget(removed),
-                reply,
-            })
-            .is_err()
-        {
-            return false;
-        }
-        drop(writer);
-        // A failure leaves the names where they are, to be swept again.
-        outcome.blocking_recv().is_ok()
+/// Takes names out of the table; false when the store is closing.
+pub(super) fn forget(writer: &mpsc::WeakSender<Command>, removed: Vec<BlobId>) -> bool {
+    let Some(writer) = writer.upgrade() else {
+        return false;
+    };
+    let (reply, outcome) = oneshot::channel();
+    if writer
+        .blocking_send(Command {
+            change: Change::Forget(removed),
+            reply,
+        })
+        .is_err()
+    {
+        return false;
     }
+    drop(writer);
+    // A failure leaves the names where they are, to be swept again.
+    outcome.blocking_recv().is_ok()
 }
 
 /// One commit forgets so many.

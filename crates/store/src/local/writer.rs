@@ -150,8 +150,16 @@ impl Writer {
 
     fn sync_folders(&self, changes: &[Change]) -> Result<(), Error> {
         let staged = changes.iter().filter_map(Change::staged);
-        let folders: BTreeSet<PathBuf> = staged.map(|staged| self.blobs.folder_of(staged.id())).collect();
-        folders.iter().try_for_each(|folder| self.blobs.sync_folder(folder))
+        let folders: BTreeSet<PathBuf> = staged.clone().map(|staged| self.blobs.folder_of(staged.id())).collect();
+        folders.iter().try_for_each(|folder| self.blobs.sync_folder(folder))?;
+        match staged.into_iter().find(|staged| !staged.is_syncable()) {
+            None => Ok(()),
+            Some(staged) => Err(Error::unavailable(
+                "sync",
+                staged.path().display(),
+                "an earlier sync of folders has failed",
+            )),
+        }
     }
 
     /// Writes all changes into a transaction, without ending it; what a change is refused for concerns nobody else.
@@ -176,7 +184,8 @@ impl Writer {
     /// Where the mark is to be, when it has fallen behind.
     fn advance(&mut self) -> Option<BlobId> {
         let settled = self.blobs.settled();
-        if settled.0 < self.settled.0 + BLOBS_PER_FOLDER {
+        // What was removed before a sync that failed may come back, and is looked for at the next open.
+        if settled.0 < self.settled.0 + BLOBS_PER_FOLDER || self.blobs.failed_syncs() > 0 {
             return None;
         }
         // A removed blob that came back below the mark would stay for good.
