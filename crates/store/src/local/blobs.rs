@@ -49,8 +49,10 @@ struct Names {
     next: BlobId,
     /// The number of the newest folder that exists durably.
     folder: Option<u64>,
-    /// Names whose blob may exist without a row; at most one per put in progress, but for those whose removal failed.
+    /// Names whose blob may exist without a row; at most one per put in progress, but for those below.
     in_flight: BTreeSet<BlobId>,
+    /// Those of them whose blob nobody needs and could not be removed.
+    unremoved: Vec<BlobId>,
 }
 
 impl Blobs {
@@ -63,6 +65,7 @@ impl Blobs {
                 next,
                 folder: None,
                 in_flight: BTreeSet::new(),
+                unremoved: Vec::new(),
             }),
             syncing: Mutex::new(()),
             failed_syncs: AtomicU64::new(0),
@@ -101,6 +104,19 @@ impl Blobs {
         names.in_flight.first().copied().unwrap_or(names.next)
     }
 
+    /// Nobody needs a blob, and it could not be removed.
+    pub(super) fn remove_later(&self, id: BlobId, error: &Error) {
+        tracing::warn!(%error, "a blob that nobody needs stays for now");
+        let mut names = self.names();
+        names.in_flight.insert(id);
+        names.unremoved.push(id);
+    }
+
+    /// Blobs that nobody needs and could not be removed, each of them once. They stay in flight until they are settled.
+    pub(super) fn take_unremoved(&self) -> Vec<BlobId> {
+        std::mem::take(&mut self.names().unremoved)
+    }
+
     /// A name whose fate was left open has been settled.
     pub(super) fn settle(&self, id: BlobId) {
         self.names().in_flight.remove(&id);
@@ -123,7 +139,10 @@ impl Blobs {
     pub(super) fn remove(&self, id: BlobId) -> Result<(), Error> {
         let path = self.path(id);
         match self.disk.remove(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove", &path)(error)),
+            // A read-only file system does not look whether there is anything to remove.
+            Err(error) if error.kind() != io::ErrorKind::NotFound && path.exists() => {
+                Err(failed("remove", &path)(error))
+            }
             _ => Ok(()),
         }
     }
@@ -258,7 +277,7 @@ impl Drop for Staged {
             Fate::Open => {}
             Fate::Remove => match self.blobs.remove(self.id) {
                 Ok(()) => self.blobs.settle(self.id),
-                Err(error) => tracing::warn!(%error, "a blob that nobody needs stays until the next start"),
+                Err(error) => self.blobs.remove_later(self.id, &error),
             },
         }
     }
@@ -385,6 +404,30 @@ mod tests {
         assert_eq!(blobs.settled(), id);
         blobs.settle(id);
         assert_eq!(blobs.settled(), BlobId(8));
+    }
+
+    /// A read-only file system, which refuses to remove even what is not there.
+    #[derive(Debug)]
+    struct ReadOnly;
+
+    impl Disk for ReadOnly {
+        fn create(&self, _: &Path) -> io::Result<File> {
+            Err(io::ErrorKind::ReadOnlyFilesystem.into())
+        }
+
+        fn remove(&self, _: &Path) -> io::Result<()> {
+            Err(io::ErrorKind::ReadOnlyFilesystem.into())
+        }
+    }
+
+    #[test]
+    fn names_of_blobs_that_were_never_made_are_not_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = Arc::new(Blobs::new(Arc::new(ReadOnly), folder.path().to_owned(), BlobId(7)));
+        let staged = blobs.stage().unwrap();
+        assert!(staged.write(b"bytes").is_err());
+        drop(staged);
+        assert_eq!((blobs.settled(), blobs.take_unremoved()), (BlobId(8), vec![]));
     }
 
     #[test]

@@ -59,7 +59,7 @@ impl Opened {
             .map_or(settled, |greatest| settled.max(BlobId(greatest.0 + 1)));
         let blobs = Arc::new(Blobs::new(disk, blobs_folder, next));
         if sweep_orphans(&connection, &blobs, existing, &folders).map_err(index_failed)? {
-            settled = next;
+            settled = blobs.settled();
             set_mark(&connection, &blobs, settled).map_err(index_failed)?;
         }
 
@@ -128,29 +128,26 @@ fn make_folder(disk: &dyn Disk, folder: &Path) -> Result<(), Error> {
     }
 }
 
-/// Removes blobs that a process left without a row; false when one of them may be there still, or come back.
+/// Removes blobs that a process left without a row; false when they may come back.
 fn sweep_orphans(
     connection: &Connection,
     blobs: &Blobs,
     existing: Vec<BlobId>,
     folders: &[PathBuf],
 ) -> rusqlite::Result<bool> {
-    let mut swept = true;
-    let mut note = |removed: Result<(), Error>| {
-        if let Err(error) = removed {
-            tracing::warn!(%error, "a blob without an object stays until the next start");
-            swept = false;
-        }
-    };
     for id in existing {
         // Dropped ones are the sweeper's, but unlinking them twice does no harm.
-        if !index::has_blob(connection, id)? {
-            note(blobs.remove(id));
+        if !index::has_blob(connection, id)?
+            && let Err(error) = blobs.remove(id)
+        {
+            blobs.remove_later(id, &error);
         }
     }
     // Also where nothing was removed now: what the process before has removed may not be durable.
-    folders.iter().for_each(|folder| note(blobs.sync_folder(folder)));
-    Ok(swept)
+    let synced = folders.iter().try_for_each(|folder| blobs.sync_folder(folder));
+    Ok(synced
+        .inspect_err(|error| tracing::warn!(%error, "the next open looks for the same blobs again"))
+        .is_ok())
 }
 
 /// Writes how far names are settled.

@@ -67,7 +67,8 @@ pub(super) struct Writer {
     connection: Connection,
     index: PathBuf,
     blobs: Arc<Blobs>,
-    /// Blobs of puts whose commit failed: a row may name them still, until another commit succeeds. At most those of one batch.
+    /// Blobs of puts whose commit failed: a row may name them still, until another commit succeeds. At most those of one batch,
+    /// and blobs that could not be removed.
     uncertain: Vec<BlobId>,
     /// The mark in the index.
     settled: BlobId,
@@ -132,6 +133,7 @@ impl Writer {
 
     /// After a failed commit nothing else is tried before one commit has succeeded, which decides what became of the failed one.
     fn settle(&mut self) -> Result<(), Error> {
+        self.uncertain.extend(self.blobs.take_unremoved());
         if self.uncertain.is_empty() {
             return Ok(());
         }
