@@ -1,9 +1,11 @@
 use std::{
+    collections::HashSet,
     fs::{self, File},
     io,
+    os::unix::fs::MetadataExt,
     path::Path,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     thread::JoinHandle,
@@ -36,6 +38,8 @@ pub(super) struct Inner {
     /// Once the kernel has failed to write a file back, its success at a second try proves nothing:
     /// from then on callers' files are copied, and the copies' bytes verified, instead of being adopted.
     pub(super) distrust_files: AtomicBool,
+    /// Device and inode of the callers' files that are being made durable. Held for single steps.
+    pub(super) adopting: Mutex<HashSet<(u64, u64)>>,
     /// `None` while being dropped.
     pub(super) writer: Option<mpsc::Sender<Command>>,
     pub(super) threads: Vec<JoinHandle<()>>,
@@ -97,40 +101,25 @@ impl Inner {
                 Ok(staged)
             }
             Body::File(path) => {
-                stated.verify_length(length(path)?)?;
-                self.take_over(path, stated)
+                let found = fs::metadata(path).map_err(failed("read", path))?;
+                stated.verify_length(found.len())?;
+                self.take_over(path, &found, stated)
             }
         }
     }
 
     /// Makes a caller's file into a durable blob, without reading it where that can be.
-    fn take_over(&self, path: &Path, stated: Stated) -> Result<Staged, Error> {
+    fn take_over(&self, path: &Path, found: &fs::Metadata, stated: Stated) -> Result<Staged, Error> {
         let staged = self.blobs.stage()?;
-        if self.adopt(path, &staged)? {
+        if let Some(adoption) = Adoption::begin(self, found)
+            && adoption.adopt(path, &staged)?
+        {
             return Ok(staged);
         }
         let mut source = File::open(path).map_err(failed("read", path))?;
         let (length, crc64) = staged.copy(&mut source, path)?;
         stated.verify(length, crc64)?;
         Ok(staged)
-    }
-
-    /// Whether the file itself has become the blob, and durable; if not, the blob does not exist.
-    fn adopt(&self, path: &Path, staged: &Staged) -> Result<bool, Error> {
-        let is_link = || fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink());
-        // A link fails across file systems, and where the file system knows none.
-        if self.distrust_files.load(Ordering::Relaxed) || is_link() || staged.link(path).is_err() {
-            return Ok(false);
-        }
-        match File::open(path).and_then(|file| self.blobs.disk.sync(&file)) {
-            Ok(()) => Ok(true),
-            Err(error) => {
-                tracing::error!(path = %path.display(), %error, "a file could not be made durable; from now on files are copied");
-                self.distrust_files.store(true, Ordering::Relaxed);
-                staged.clear()?;
-                Ok(false)
-            }
-        }
     }
 
     /// As [`stage_put`](Self::stage_put), with the bytes of another object; tells what the copy will be.
@@ -230,6 +219,11 @@ impl Inner {
         }
     }
 
+    fn adopting(&self) -> MutexGuard<'_, HashSet<(u64, u64)>> {
+        // A set is whole whoever panicked.
+        self.adopting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn writer(&self) -> &mpsc::Sender<Command> {
         self.writer.as_ref().expect("it is taken only by drop")
     }
@@ -243,6 +237,51 @@ impl Drop for Inner {
                 tracing::error!("a thread of the store had panicked");
             }
         }
+    }
+}
+
+/// The turn of one put at a file. A failed sync is told once: of two puts of the same file, one could be told that all is well
+/// because the other has been told that it is not.
+struct Adoption<'a> {
+    inner: &'a Inner,
+    /// Device and inode.
+    file: (u64, u64),
+}
+
+impl<'a> Adoption<'a> {
+    /// `None` while another put has its turn.
+    fn begin(inner: &'a Inner, found: &fs::Metadata) -> Option<Self> {
+        let file = (found.dev(), found.ino());
+        let is_first = inner.adopting().insert(file);
+        is_first.then_some(Self { inner, file })
+    }
+
+    /// Whether the file itself has become the blob, and durable; if not, the blob does not exist.
+    fn adopt(&self, path: &Path, staged: &Staged) -> Result<bool, Error> {
+        let distrust_files = &self.inner.distrust_files;
+        let is_link = || fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink());
+        // A link fails across file systems, and where the file system knows none.
+        if distrust_files.load(Ordering::SeqCst) || is_link() || staged.link(path).is_err() {
+            return Ok(false);
+        }
+        // By its new name: the caller may have given up, and removed his.
+        let linked = staged.path();
+        let file = File::open(&linked).map_err(failed("read", &linked))?;
+        match self.inner.blobs.disk.sync(&file) {
+            Ok(()) => Ok(true),
+            Err(error) => {
+                tracing::error!(path = %path.display(), %error, "a file could not be made durable; from now on files are copied");
+                distrust_files.store(true, Ordering::SeqCst);
+                staged.clear()?;
+                Ok(false)
+            }
+        }
+    }
+}
+
+impl Drop for Adoption<'_> {
+    fn drop(&mut self) {
+        self.inner.adopting().remove(&self.file);
     }
 }
 

@@ -3,7 +3,7 @@ use std::{
     fs::{File, TryLockError},
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::AtomicBool,
         mpsc::{Receiver, sync_channel},
     },
@@ -83,6 +83,7 @@ impl Opened {
                 reads: Arc::new(Threads::new(config.reads_max)),
                 writes: Threads::new(config.writes_max),
                 distrust_files: AtomicBool::new(false),
+                adopting: Mutex::default(),
                 writer: Some(commands),
                 threads: Vec::new(),
                 _lock: lock,
