@@ -60,6 +60,8 @@ mod inner;
 mod multipart;
 mod opened;
 mod readers;
+#[cfg(test)]
+mod simulation;
 mod store;
 mod sweeper;
 #[cfg(test)]
