@@ -111,3 +111,10 @@ def test_settings_objects_and_channels_survive_a_restart(tmp_path):
         assert (target.frag_duration, target.frag_count, target.playlist_name) == ("7", "9", "p.m3u8")
         stored = bucket.get_object("folder/key")
         assert (stored.read(), stored.headers["x-oss-meta-colour"]) == (b"content", "blue")
+
+
+def test_a_stop_right_after_the_ready_line_is_heard(tmp_path):
+    server = Server(tmp_path / "data")
+    for _ in range(8):
+        server.start()
+        assert server.stop() == 0

@@ -53,13 +53,11 @@ async fn run(command: Command) -> Result<ExitCode> {
             let settings = settings(&options)?;
             let server = Server::start(&settings).await?;
             greet(&server, &settings);
-            server.announce();
             server.run().await?;
         }
         Command::Demo(options) => {
             let server = Server::start(&settings(&options)?).await?;
             demo::start(&server).await?;
-            server.announce();
             server.run().await?;
         }
         Command::Verify { scope, options } => return verify::run(&settings(&options)?, scope.as_deref()).await,

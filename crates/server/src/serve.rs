@@ -138,7 +138,7 @@ impl Server {
     }
 
     /// Says that every listener is bound: the line that scripts wait for.
-    pub(crate) fn announce(&self) {
+    fn announce(&self) {
         let addresses: Vec<String> = self.addresses.iter().map(ToString::to_string).collect();
         println!(
             "alluvium ready, listening for RTMP and HTTP on {}",
@@ -151,7 +151,8 @@ impl Server {
         (self.stop.clone(), self.connections.clone())
     }
 
-    /// Serves until SIGTERM or SIGINT, then finishes and lists every open segment. A second signal ends it at once.
+    /// Says that it is ready and serves until SIGTERM or SIGINT, then finishes and lists every open segment. A second
+    /// signal ends it at once.
     pub(crate) async fn run(self) -> Result<()> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
@@ -161,6 +162,7 @@ impl Server {
                 _ = interrupt.recv() => {}
             }
         };
+        self.announce();
         signals().await;
         info!("stopping: open segments are finished and listed; a second signal stops at once");
         self.stop.cancel();
