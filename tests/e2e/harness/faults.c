@@ -8,7 +8,7 @@
  *     FAULTS_FOLDER    the first word of a line is the beginning of a path below this folder; * is all of it
  *
  * The second word of a line is `open` (of a file, for writing), `create` (of a file or folder), `write`, `fsync`,
- * `name` (rename, link), `remove`, or `any` of them. A line that is not understood ends the process.
+ * `truncate`, `name` (rename, link), `remove`, or `any` of them. A line that is not understood ends the process.
  *
  * Calls go on to the kernel by number, so that nothing here depends on what else the process has loaded. */
 
@@ -27,7 +27,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { OPEN = 1, CREATE = 2, WRITE = 4, FSYNC = 8, NAME = 16, REMOVE = 32, ANY = 63 };
+enum { OPEN = 1, CREATE = 2, WRITE = 4, FSYNC = 8, TRUNCATE = 16, NAME = 32, REMOVE = 64, ANY = 127 };
 enum { RULES_MAX = 16, BYTES_MAX = 4096, PATH_BYTES_MAX = 4096, DELAY_STEP_MS = 10 };
 
 struct rule {
@@ -39,7 +39,8 @@ struct rule {
 };
 
 static const struct { const char *name; int value; }
-    CALLS[] = {{"open", OPEN}, {"create", CREATE}, {"write", WRITE}, {"fsync", FSYNC}, {"name", NAME}, {"remove", REMOVE}, {"any", ANY}, {NULL, 0}},
+    CALLS[] = {{"open", OPEN}, {"create", CREATE}, {"write", WRITE}, {"fsync", FSYNC}, {"truncate", TRUNCATE},
+               {"name", NAME}, {"remove", REMOVE}, {"any", ANY}, {NULL, 0}},
     ERRORS[] = {{"ENOSPC", ENOSPC}, {"EIO", EIO}, {"EROFS", EROFS}, {"EDQUOT", EDQUOT}, {NULL, 0}};
 
 /* Held while the file is read or a rule is looked up, never during a call or a delay. */
@@ -159,7 +160,7 @@ ssize_t writev(int fd, const struct iovec *pieces, int count) {
     return permitted_fd(WRITE, fd, 0) < 0 ? -1 : syscall(SYS_writev, fd, pieces, count);
 }
 
-int ftruncate64(int fd, off64_t length) { return permitted_fd(WRITE, fd, 0) < 0 ? -1 : syscall(SYS_ftruncate, fd, length); }
+int ftruncate64(int fd, off64_t length) { return permitted_fd(TRUNCATE, fd, 0) < 0 ? -1 : syscall(SYS_ftruncate, fd, length); }
 int ftruncate(int fd, off_t length) { return ftruncate64(fd, length); }
 int fsync(int fd) { return permitted_fd(FSYNC, fd, 0) < 0 ? -1 : syscall(SYS_fsync, fd); }
 int fdatasync(int fd) { return permitted_fd(FSYNC, fd, 0) < 0 ? -1 : syscall(SYS_fdatasync, fd); }
