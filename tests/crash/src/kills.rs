@@ -4,14 +4,14 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, ensure};
 use rand::RngExt;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::cli::Options;
-use crate::ledger::LOSS_MAX;
+use crate::ledger::{LOSS_MAX, Ledger};
 use crate::outcome::Outcome;
 use crate::publisher::{Manner, Order, all_left};
 use crate::report::{Distribution, Table};
@@ -143,8 +143,15 @@ impl Kills {
     async fn end_by_stopping(&mut self) -> Result<()> {
         println!("the server is stopped while everybody publishes");
         self.orders.send_replace(Order::Last);
+        sleep(self.stage.random.random_range(PAUSE)).await;
         self.stage.stop().await?;
         all_left(&mut self.publishing).await?;
+        let acknowledged = self.stage.run.sum(Ledger::units_acknowledged);
+        ensure!(
+            acknowledged > 0,
+            "the server has acknowledged nothing: nothing would be judged"
+        );
+        println!("it had acknowledged {acknowledged} units of the connections that it ended");
         self.stage.server.spawn()?;
         self.stage.server.await_ready().await
     }

@@ -1,5 +1,6 @@
 //! A publisher: sends its schedule, keeps account of it, and comes back whenever it can.
 
+use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::Range;
 use std::sync::Arc;
@@ -26,7 +27,7 @@ use crate::violation::Violation;
 pub(crate) enum Order {
     /// Publish, and come back when the connection is lost.
     Publish,
-    /// Publish for as long as this connection lasts.
+    /// Publish for as long as this connection lasts, and note what the server says it has received.
     Last,
     /// Leave, each at its own moment within this time.
     Leave { from: Time, within: Duration },
@@ -66,8 +67,36 @@ pub(crate) struct Publisher {
 
 /// Why a connection is over.
 enum Over {
-    Left(&'static str),
+    Left,
     Broken(String),
+}
+
+/// What the server says it has received.
+struct Receipts {
+    /// Bytes since the connection began.
+    received: watch::Receiver<u64>,
+    /// Behind each unit that the server has not acknowledged yet: bytes sent, and units of each track.
+    sent: VecDeque<(u64, [u32; 2])>,
+}
+
+impl Receipts {
+    /// So many units have been sent; a receipt for them is waited for.
+    async fn expect(&mut self, sender: &mut Sender, units: [u32; 2]) -> std::io::Result<()> {
+        let bytes = sender.sent();
+        if self.sent.is_empty() {
+            sender.ask_for_acknowledgements().await?;
+        }
+        self.sent.push_back((bytes, units));
+        Ok(())
+    }
+
+    /// How many units of each track have been acknowledged since this was asked last.
+    fn take(&mut self) -> Option<[u32; 2]> {
+        let received = *self.received.borrow();
+        let count = self.sent.partition_point(|(bytes, _)| *bytes <= received);
+        let (_, units) = self.sent.drain(..count).next_back()?;
+        Some(units)
+    }
 }
 
 impl Publisher {
@@ -115,14 +144,21 @@ impl Publisher {
             }
         };
         self.run.note_accepted(self.channel(), start);
-        let mut words = tokio::spawn(words.until_end());
+        let (sender_of_received, received) = watch::channel(0);
+        let mut words = tokio::spawn(words.until_end(sender_of_received));
         let schedule = Schedule::new(self.plan.clone(), seed);
-        let over = self.send(schedule, stay, connection, &mut sender, &mut words).await;
-        // Whatever was accepted until now had to be stored by a clean end.
+        let mut receipts = Receipts {
+            received,
+            sent: VecDeque::new(),
+        };
+        let over = self
+            .send(schedule, stay, connection, &mut sender, &mut words, &mut receipts)
+            .await;
+        self.acknowledge(connection, &mut receipts);
         let at = self.run.clock.now();
         match (over, status.end(start)) {
-            (Over::Left(how), None) => {
-                self.channel().ledger().end(connection, End::Clean { how, at });
+            (Over::Left, None) => {
+                self.channel().ledger().end(connection, End::Left { at });
                 self.leave(sender, words).await;
             }
             (_, Some(end)) => self.channel().ledger().end(connection, end),
@@ -142,6 +178,7 @@ impl Publisher {
         connection: u32,
         sender: &mut Sender,
         words: &mut JoinHandle<String>,
+        receipts: &mut Receipts,
     ) -> Over {
         if let Err(error) = self.send_headers(sender).await {
             return broken(words, &error.to_string()).await;
@@ -167,7 +204,7 @@ impl Publisher {
                 }
             };
             if leaving {
-                return Over::Left("the publisher left");
+                return Over::Left;
             }
             let number = &mut numbers[due.track as usize];
             let unit = UnitId {
@@ -189,8 +226,14 @@ impl Publisher {
             }
             let at = self.run.clock.now();
             self.channel().ledger().accept(connection, due.track, at);
+            if *self.orders.borrow() == Order::Last {
+                if let Err(error) = receipts.expect(sender, numbers).await {
+                    return broken(words, &error.to_string()).await;
+                }
+                self.acknowledge(connection, receipts);
+            }
         }
-        Over::Left("its schedule is over")
+        Over::Left
     }
 
     async fn send_headers(&self, sender: &mut Sender) -> std::io::Result<()> {
@@ -200,6 +243,12 @@ impl Publisher {
             sender.send(Kind::Audio, 0, &unit::AUDIO_HEADER).await?;
         }
         Ok(())
+    }
+
+    fn acknowledge(&self, connection: u32, receipts: &mut Receipts) {
+        if let Some(units) = receipts.take() {
+            self.channel().ledger().acknowledge(connection, units);
+        }
     }
 
     /// Errors are of no interest: all that had to be said is said.

@@ -126,10 +126,7 @@ impl Server {
     /// Ends the server by SIGTERM, which it has to obey with exit status 0.
     pub(crate) async fn stop(&mut self) -> Result<()> {
         let mut child = self.running()?;
-        self.status.gone(|at| End::Clean {
-            how: "the server was asked to stop",
-            at,
-        });
+        self.status.gone(|at| End::Stopped { at });
         terminate(&child)?;
         match timeout(DEADLINE, child.wait()).await {
             Ok(status) => {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::clock::Time;
+use crate::ledger::End;
 use crate::playlist::Date;
 use crate::unit::{Damage, UnitId};
 
@@ -78,12 +79,11 @@ pub(crate) enum Violation {
         killed: Time,
         found: Counts,
     },
-    #[error("{missing}, accepted {accepted}, is in no segment, although {how} at {at}; {found}")]
+    #[error("{missing}, accepted {accepted}, is in no segment, although {end}; {found}")]
     LostByEnd {
         missing: UnitId,
         accepted: Time,
-        how: &'static str,
-        at: Time,
+        end: End,
         found: Counts,
     },
 

@@ -73,6 +73,11 @@ impl Ledger {
         self.sent[connection as usize].accept(track, at);
     }
 
+    /// The server says that it has received as many units of each track of the connection.
+    pub(crate) fn acknowledge(&mut self, connection: u32, units: [u32; 2]) {
+        self.sent[connection as usize].acknowledge(units);
+    }
+
     /// This start of the server has ended, and with it all its connections that were not over.
     pub(crate) fn server_ended(&mut self, start: u32, end: End) {
         self.ended = start;
@@ -139,6 +144,10 @@ impl Ledger {
 
     pub(crate) fn units_sent(&self) -> u64 {
         self.sent.iter().map(Sent::units).sum()
+    }
+
+    pub(crate) fn units_acknowledged(&self) -> u64 {
+        self.sent.iter().map(Sent::units_acknowledged).sum()
     }
 
     pub(crate) fn units_listed(&self) -> u64 {

@@ -1,5 +1,6 @@
 //! What one connection sent, and what of it must be stored.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::clock::Time;
@@ -14,8 +15,10 @@ pub(crate) const LOSS_MAX: Duration = Duration::from_millis(250);
 pub(crate) enum End {
     /// With the server, by SIGKILL.
     Killed { kill: u32, at: Time },
-    /// In a way that loses nothing of what was accepted before `at`; in words, as in "the publisher left".
-    Clean { how: &'static str, at: Time },
+    /// The publisher left; what the kernel had by then is not lost.
+    Left { at: Time },
+    /// The server was asked to stop; what it had acknowledged is not lost.
+    Stopped { at: Time },
 }
 
 /// What one stream has lost by a kill.
@@ -37,6 +40,8 @@ pub(super) struct Sent {
     start: u32,
     /// When the kernel had each unit, by track and number.
     accepted: [Vec<Time>; 2],
+    /// Of each track, how many units the server says it has received.
+    acknowledged: [u32; 2],
     /// Of each track, how many units were found in segments: always the first ones.
     found: [u32; 2],
     /// What came first: the publisher left, or the server ended.
@@ -52,6 +57,7 @@ impl Sent {
             connection,
             start,
             accepted: [Vec::new(), Vec::new()],
+            acknowledged: [0; 2],
             found: [0; 2],
             end: None,
             killed: None,
@@ -60,6 +66,10 @@ impl Sent {
 
     pub(super) fn accept(&mut self, track: Track, at: Time) {
         self.accepted[track as usize].push(at);
+    }
+
+    pub(super) fn acknowledge(&mut self, units: [u32; 2]) {
+        self.acknowledged = units;
     }
 
     /// What is told first holds.
@@ -108,6 +118,10 @@ impl Sent {
         self.accepted.iter().map(|units| units.len() as u64).sum()
     }
 
+    pub(super) fn units_acknowledged(&self) -> u64 {
+        self.acknowledged.iter().map(|units| u64::from(*units)).sum()
+    }
+
     pub(super) fn units_found(&self) -> u64 {
         self.found.iter().map(|found| u64::from(*found)).sum()
     }
@@ -125,16 +139,26 @@ impl Sent {
         self.is_over() && (self.killed.is_some() || self.missing().is_none())
     }
 
-    /// The earliest unit that was accepted before the end and not found.
+    /// The earliest unit that has to be stored and was not found; what a kill may lose is among them.
     fn missing(&self) -> Option<(UnitId, Time)> {
-        let until = self.until()?;
         let first = |track: Track| {
             let number = self.found[track as usize];
             let accepted = *self.accepted[track as usize].get(number as usize)?;
-            (accepted < until).then_some((self.unit(track, number), accepted))
+            (number < self.due(track)).then_some((self.unit(track, number), accepted))
         };
         let firsts = [first(Track::Video), first(Track::Audio)];
         firsts.into_iter().flatten().min_by_key(|(_, accepted)| *accepted)
+    }
+
+    /// How many units of the track have to be stored.
+    fn due(&self, track: Track) -> u32 {
+        match self.end {
+            Some(End::Killed { at, .. } | End::Left { at }) => {
+                self.accepted[track as usize].partition_point(|accepted| *accepted < at) as u32
+            }
+            Some(End::Stopped { .. }) => self.acknowledged[track as usize],
+            None => 0,
+        }
     }
 
     /// Judges the connection when nothing more of it will be found.
@@ -147,16 +171,17 @@ impl Sent {
             }
         }
         match (self.end, self.killed, self.missing()) {
-            (Some(End::Clean { .. }) | None, _, None) => Ok(None),
-            (_, Some((kill, killed)), missing) => self.judge_loss(kill, killed, missing).map(Some),
-            (Some(End::Clean { how, at }), None, Some((missing, accepted))) => Err(Violation::LostByEnd {
-                missing,
-                accepted,
-                how,
-                at,
-                found: self.counts(),
+            (None, ..) => Ok(None),
+            (Some(End::Left { .. } | End::Stopped { .. }), _, None) => Ok(None),
+            (Some(_), Some((kill, killed)), missing) => self.judge_loss(kill, killed, missing).map(Some),
+            (Some(end), None, missing) => missing.map_or(Ok(None), |(missing, accepted)| {
+                Err(Violation::LostByEnd {
+                    missing,
+                    accepted,
+                    end,
+                    found: self.counts(),
+                })
             }),
-            (Some(End::Killed { .. }) | None, None, _) => Ok(None),
         }
     }
 
@@ -174,15 +199,8 @@ impl Sent {
                 connection: self.connection,
                 kill,
                 time,
-                units: self.count_missing(killed),
+                units: self.count_missing(),
             }),
-        }
-    }
-
-    /// Until when the acceptance of a unit counts.
-    fn until(&self) -> Option<Time> {
-        match self.end? {
-            End::Killed { at, .. } | End::Clean { at, .. } => Some(at),
         }
     }
 
@@ -195,11 +213,9 @@ impl Sent {
         }
     }
 
-    fn count_missing(&self, until: Time) -> u64 {
-        let tails = self.accepted.iter().zip(self.found);
-        tails
-            .map(|(units, found)| units[found as usize..].iter().filter(|at| **at < until).count() as u64)
-            .sum()
+    fn count_missing(&self) -> u64 {
+        let missing = |track: Track| u64::from(self.due(track).saturating_sub(self.found[track as usize]));
+        missing(Track::Video) + missing(Track::Audio)
     }
 
     fn counts(&self) -> Counts {
@@ -207,6 +223,16 @@ impl Sent {
         Counts {
             pictures: counts(Track::Video),
             frames: counts(Track::Audio),
+        }
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Killed { kill, at } => write!(f, "the server died of kill {kill} at {at}"),
+            Self::Left { at } => write!(f, "the publisher left in order at {at}"),
+            Self::Stopped { at } => write!(f, "the server had it when it was asked to stop at {at}"),
         }
     }
 }

@@ -57,7 +57,7 @@ impl Story {
 
     fn leave(mut self) -> Self {
         let at = self.time();
-        self.ledger.end(self.connection, End::Clean { how: "they left", at });
+        self.ledger.end(self.connection, End::Left { at });
         self
     }
 
@@ -277,8 +277,7 @@ fn a_clean_end_loses_nothing() {
     let expected = Violation::LostByEnd {
         missing: unit(0, Track::Audio, 99),
         accepted: Time(Duration::from_millis(99 * PICTURE_MS)),
-        how: "they left",
-        at: story.time(),
+        end: End::Left { at: story.time() },
         found: Counts {
             pictures: [100, 100],
             frames: [99, 100],
@@ -631,6 +630,31 @@ fn a_recording_that_is_not_what_was_listed_live_is_found() {
         let judged = judge(&[plain(0), plain(1), others, plain(3)]);
         assert!(
             matches!(judged, Err(Violation::EntryChanged { sequence: 2, .. })),
+            "{judged:?}"
+        );
+    }
+}
+
+#[test]
+fn a_stop_loses_nothing_that_the_server_has_acknowledged() {
+    let judge = |pictures, frames| {
+        let mut story = Story::new().publish(100);
+        story.ledger.acknowledge(0, [98, 97]);
+        let at = story.time();
+        story.ledger.server_ended(1, End::Stopped { at });
+        let story = story.list(&listing(0, 0, &[lasting(0, 98)]));
+        let mut story = story.read(0, (0, 0..pictures, 0..frames));
+        (story.ledger.is_complete(), story.ledger.finish())
+    };
+    for (pictures, frames) in [(98, 97), (100, 100)] {
+        assert_eq!(judge(pictures, frames), (true, Ok(())));
+    }
+    for (pictures, frames, track, number) in [(97, 100, Track::Video, 97), (100, 96, Track::Audio, 96)] {
+        let (is_complete, judged) = judge(pictures, frames);
+        let expected = unit(0, track, number);
+        assert!(!is_complete);
+        assert!(
+            matches!(judged, Err(Violation::LostByEnd { missing, .. }) if missing == expected),
             "{judged:?}"
         );
     }

@@ -12,6 +12,7 @@ use std::io;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::watch;
 
 use amf0::Value;
 use chunks::{Header, Message};
@@ -48,6 +49,8 @@ pub(crate) struct Sender {
     to: OwnedWriteHalf,
     message_stream: u32,
     chunk_size: usize,
+    /// Bytes since the connection began.
+    sent: u64,
     /// Used again for each message.
     bytes: Vec<u8>,
 }
@@ -69,6 +72,7 @@ pub(crate) async fn publish(mut socket: TcpStream, place: &Place, chunk_size: us
         to,
         message_stream: 0,
         chunk_size: CHUNK_SIZE_DEFAULT,
+        sent: 1 + 2 * HANDSHAKE_BYTES as u64,
         bytes: Vec::new(),
     };
     sender.set_chunk_size(chunk_size).await?;
@@ -117,6 +121,16 @@ impl Sender {
         self.write(header, payload).await
     }
 
+    /// Bytes that the kernel has taken since the connection began.
+    pub(crate) fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// Asks the server to tell after each read how many bytes it has received (RTMP 1.0, 5.4.4).
+    pub(crate) async fn ask_for_acknowledgements(&mut self) -> io::Result<()> {
+        self.control(WINDOW_ACKNOWLEDGEMENT_SIZE, 1).await
+    }
+
     /// Says what the stream holds, as encoders do first.
     pub(crate) async fn send_metadata(&mut self, audio: bool) -> io::Result<()> {
         let mut pairs = vec![("videocodecid".to_owned(), Value::Number(7.0))];
@@ -152,15 +166,19 @@ impl Sender {
     }
 
     async fn set_chunk_size(&mut self, chunk_size: usize) -> io::Result<()> {
+        self.control(chunks::SET_CHUNK_SIZE, chunk_size as u32).await?;
+        self.chunk_size = chunk_size;
+        Ok(())
+    }
+
+    async fn control(&mut self, kind: u8, value: u32) -> io::Result<()> {
         let header = Header {
             csid: 2,
-            kind: chunks::SET_CHUNK_SIZE,
+            kind,
             message_stream: 0,
             timestamp_ms: 0,
         };
-        self.write(header, &(chunk_size as u32).to_be_bytes()).await?;
-        self.chunk_size = chunk_size;
-        Ok(())
+        self.write(header, &value.to_be_bytes()).await
     }
 
     async fn command(&mut self, message_stream: u32, values: &[Value]) -> io::Result<()> {
@@ -178,16 +196,27 @@ impl Sender {
     async fn write(&mut self, header: Header, payload: &[u8]) -> io::Result<()> {
         self.bytes.clear();
         chunks::write(header, payload, self.chunk_size, &mut self.bytes);
-        self.to.write_all(&self.bytes).await
+        self.to.write_all(&self.bytes).await?;
+        self.sent += self.bytes.len() as u64;
+        Ok(())
     }
 }
 
 impl Words {
-    /// Reads until the connection ends; gives the last status that the server told.
-    pub(crate) async fn until_end(mut self) -> String {
+    /// Reads until the connection ends; gives the last status that the server told. How many bytes it says it has
+    /// received is passed on.
+    pub(crate) async fn until_end(mut self, received: watch::Sender<u64>) -> String {
         let mut last = String::new();
         loop {
             match self.from.next().await {
+                Ok(Message {
+                    kind: ACKNOWLEDGEMENT,
+                    payload,
+                }) => {
+                    if let Some(bytes) = payload.first_chunk() {
+                        received.send_replace(u32::from_be_bytes(*bytes).into());
+                    }
+                }
                 Ok(message) => last = status(&message).map_or(last, |(_, words)| words),
                 Err(error) if last.is_empty() => return error.to_string(),
                 Err(_) => return last,
@@ -251,6 +280,8 @@ fn status(message: &Message) -> Option<(String, String)> {
 
 const VERSION: u8 = 3;
 const HANDSHAKE_BYTES: usize = 1536;
+const ACKNOWLEDGEMENT: u8 = 3;
+const WINDOW_ACKNOWLEDGEMENT_SIZE: u8 = 5;
 const COMMAND: u8 = 20;
 const CHUNK_SIZE_DEFAULT: usize = 128;
 
