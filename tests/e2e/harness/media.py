@@ -43,6 +43,12 @@ class Library:
         every_second = ["-g", str(FRAME_RATE), "-keyint_min", str(FRAME_RATE)]
         return self._make(f"brisk-{seconds}.flv", seconds, [*PICTURE, *SOUND, *H264, *every_second, "-bf", "2", *AAC])
 
+    def heavy(self, seconds):
+        """The same at about a megabyte a second: noise, which no encoder makes small."""
+        noise = ["-f", "lavfi", "-i", f"testsrc2=size={WIDTH}x{HEIGHT}:rate={FRAME_RATE},noise=alls=60:allf=t"]
+        rate = ["-g", str(FRAME_RATE), "-keyint_min", str(FRAME_RATE), "-b:v", "8M", "-maxrate", "8M", "-bufsize", "8M"]
+        return self._make(f"heavy-{seconds}.flv", seconds, [*noise, *SOUND, *H264, *rate, "-bf", "2", *AAC])
+
     def large(self):
         """Another picture size, as an encoder brings back after its settings were changed."""
         picture = ["-f", "lavfi", "-i", f"testsrc2=size={2 * WIDTH}x{2 * HEIGHT}:rate={FRAME_RATE}"]
