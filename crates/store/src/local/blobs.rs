@@ -135,15 +135,15 @@ impl Blobs {
         folder_path(&self.folder, id.folder())
     }
 
-    /// Removes a blob; one that is absent is removed already.
-    pub(super) fn remove(&self, id: BlobId) -> Result<(), Error> {
+    /// Removes a blob; one that is absent is removed already. Returns whether it was there.
+    pub(super) fn remove(&self, id: BlobId) -> Result<bool, Error> {
         let path = self.path(id);
         match self.disk.remove(&path) {
             // A read-only file system does not look whether there is anything to remove.
             Err(error) if error.kind() != io::ErrorKind::NotFound && path.exists() => {
                 Err(failed("remove", &path)(error))
             }
-            _ => Ok(()),
+            outcome => Ok(outcome.is_ok()),
         }
     }
 
@@ -152,6 +152,7 @@ impl Blobs {
         let opened = File::open(folder).map_err(failed("open", folder))?;
         let _turn = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
         self.disk.sync_folder(&opened).map_err(|error| {
+            tracing::error!(folder = %folder.display(), %error, "a folder could not be made durable");
             self.failed_syncs.fetch_add(1, Ordering::SeqCst);
             failed("sync", folder)(error)
         })
@@ -162,12 +163,26 @@ impl Blobs {
         self.failed_syncs.load(Ordering::SeqCst)
     }
 
-    /// Makes durable what has become of the names from `from` up to `to`: what was removed stays removed.
+    /// Whether a sync that has succeeded says something of what was done when `failed_syncs` had failed: not if one more has by now.
+    pub(super) fn believe(&self, failed_syncs: u64) -> Result<(), Error> {
+        if self.failed_syncs() == failed_syncs {
+            return Ok(());
+        }
+        Err(Error::unavailable(
+            "sync",
+            self.folder.display(),
+            "an earlier sync of its folders has failed",
+        ))
+    }
+
+    /// Makes durable what has become of the names from `from` up to `to` in the life of this process: what was removed stays removed.
     pub(super) fn sync_names(&self, from: BlobId, to: BlobId) -> Result<(), Error> {
+        self.believe(0)?;
         (from.folder()..=to.folder())
             .map(|number| folder_path(&self.folder, number))
             .filter(|folder| folder.exists())
-            .try_for_each(|folder| self.sync_folder(&folder))
+            .try_for_each(|folder| self.sync_folder(&folder))?;
+        self.believe(0)
     }
 
     /// The folders for blobs named `from` or later that exist, in no order.
@@ -242,7 +257,7 @@ impl Staged {
 
     /// Takes the name back, so that the blob can be written anew.
     pub(super) fn clear(&self) -> Result<(), Error> {
-        self.blobs.remove(self.id)
+        self.blobs.remove(self.id).map(drop)
     }
 
     /// A durable row names it now.
@@ -256,9 +271,9 @@ impl Staged {
         self.id
     }
 
-    /// Whether a sync of its folder makes its name durable: not when one has failed since it may have had the name.
-    pub(super) fn is_syncable(&self) -> bool {
-        self.failed_syncs == self.blobs.failed_syncs()
+    /// Whether a sync of its folder that has succeeded made its name durable: not when one has failed since it may have had it.
+    pub(super) fn believe_sync(&self) -> Result<(), Error> {
+        self.blobs.believe(self.failed_syncs)
     }
 
     pub(super) fn id(&self) -> BlobId {
@@ -276,7 +291,7 @@ impl Drop for Staged {
             Fate::Keep => self.blobs.settle(self.id),
             Fate::Open => {}
             Fate::Remove => match self.blobs.remove(self.id) {
-                Ok(()) => self.blobs.settle(self.id),
+                Ok(_) => self.blobs.settle(self.id),
                 Err(error) => self.blobs.remove_later(self.id, &error),
             },
         }

@@ -1,5 +1,4 @@
 use std::{
-    collections::BTreeSet,
     fs::{File, TryLockError},
     path::{Path, PathBuf},
     sync::{
@@ -71,7 +70,6 @@ impl Opened {
                 readers: Arc::clone(&readers),
                 blobs: Arc::clone(&blobs),
                 writer: commands.downgrade(),
-                unsure: BTreeSet::new(),
             },
             writer: Writer::new(connection, index, Arc::clone(&blobs), settled, sweep),
             queue,

@@ -91,14 +91,12 @@ impl LocalStore {
     pub(super) fn sweep(&self) -> Result<(), Error> {
         let (readers, blobs) = (Arc::clone(&self.inner.readers), Arc::clone(&self.inner.blobs));
         tokio::task::block_in_place(|| {
-            let writer = self.inner.writer().downgrade();
-            let mut sweeper = super::sweeper::Sweeper {
+            let sweeper = super::sweeper::Sweeper {
                 readers,
                 blobs,
-                writer: writer.clone(),
-                unsure: std::collections::BTreeSet::new(),
+                writer: self.inner.writer().downgrade(),
             };
-            sweeper.sweep(|removed| super::sweeper::forget(&writer, removed))
+            sweeper.sweep(|removed| sweeper.forget(removed))
         })
     }
 

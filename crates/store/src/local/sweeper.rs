@@ -20,16 +20,13 @@ pub(super) struct Sweeper {
     pub(super) blobs: Arc<Blobs>,
     /// Weak, so that the sweeper does not keep the writer alive.
     pub(super) writer: mpsc::WeakSender<Command>,
-    /// Blobs whose removal could not be made durable; no later sync can be believed, so they stay listed for the next open.
-    pub(super) unsure: BTreeSet<BlobId>,
 }
 
 impl Sweeper {
     /// Sweeps what an earlier process left, then whenever it is woken, until nobody can wake it.
-    pub(super) fn run(mut self, wake: Receiver<()>) {
-        let writer = self.writer.clone();
+    pub(super) fn run(self, wake: Receiver<()>) {
         loop {
-            if let Err(error) = self.sweep(|removed| forget(&writer, removed)) {
+            if let Err(error) = self.sweep(|removed| self.forget(removed)) {
                 tracing::warn!(%error, "blobs that nobody needs stay until the next change or start");
             }
             if wake.recv().is_err() {
@@ -39,7 +36,7 @@ impl Sweeper {
     }
 
     /// Unlinks everything that is listed as dropped, and hands the names to `forget`, which is false when the store is closing.
-    pub(super) fn sweep(&mut self, mut forget: impl FnMut(Vec<BlobId>) -> bool) -> Result<(), Error> {
+    pub(super) fn sweep(&self, mut forget: impl FnMut(Vec<BlobId>) -> bool) -> Result<(), Error> {
         let mut after = None;
         loop {
             let dropped = self
@@ -58,14 +55,15 @@ impl Sweeper {
     ///
     /// # Errors
     /// Why a removal could not be made durable.
-    fn remove(&mut self, dropped: Vec<BlobId>) -> Result<Vec<BlobId>, Error> {
-        let gone = |id: &BlobId| {
-            !self.unsure.contains(id)
-                && self
-                    .blobs
-                    .remove(*id)
-                    .inspect_err(|error| tracing::warn!(%error, "a blob that nobody needs stays"))
-                    .is_ok()
+    fn remove(&self, dropped: Vec<BlobId>) -> Result<Vec<BlobId>, Error> {
+        let failed_syncs = self.blobs.failed_syncs();
+        let gone = |id: &BlobId| match self.blobs.remove(*id) {
+            // One that is gone already may have gone before a sync that failed: the next open sees whether it is.
+            Ok(was_there) => was_there || failed_syncs == 0,
+            Err(error) => {
+                tracing::warn!(%error, "a blob that nobody needs stays");
+                false
+            }
         };
         let removed: Vec<BlobId> = dropped.into_iter().filter(gone).collect();
         let folders: BTreeSet<PathBuf> = removed
@@ -73,35 +71,30 @@ impl Sweeper {
             .map(|id| self.blobs.folder_of(*id))
             .filter(|folder| folder.exists())
             .collect();
-        let synced = folders.iter().try_for_each(|folder| self.blobs.sync_folder(folder));
-        match synced {
-            Ok(()) => Ok(removed),
-            Err(error) => {
-                self.unsure.extend(removed);
-                Err(error)
-            }
-        }
+        folders.iter().try_for_each(|folder| self.blobs.sync_folder(folder))?;
+        self.blobs.believe(failed_syncs)?;
+        Ok(removed)
     }
-}
 
-/// Takes names out of the table; false when the store is closing.
-pub(super) fn forget(writer: &mpsc::WeakSender<Command>, removed: Vec<BlobId>) -> bool {
-    let Some(writer) = writer.upgrade() else {
-        return false;
-    };
-    let (reply, outcome) = oneshot::channel();
-    if writer
-        .blocking_send(Command {
-            change: Change::Forget(removed),
-            reply,
-        })
-        .is_err()
-    {
-        return false;
+    /// Takes names out of the table; false when the store is closing.
+    pub(super) fn forget(&self, removed: Vec<BlobId>) -> bool {
+        let Some(writer) = self.writer.upgrade() else {
+            return false;
+        };
+        let (reply, outcome) = oneshot::channel();
+        if writer
+            .blocking_send(Command {
+                change: Change::Forget(removed),
+                reply,
+            })
+            .is_err()
+        {
+            return false;
+        }
+        drop(writer);
+        // A failure leaves the names where they are, to be swept again.
+        outcome.blocking_recv().is_ok()
     }
-    drop(writer);
-    // A failure leaves the names where they are, to be swept again.
-    outcome.blocking_recv().is_ok()
 }
 
 /// One commit forgets so many.

@@ -151,17 +151,10 @@ impl Writer {
     }
 
     fn sync_folders(&self, changes: &[Change]) -> Result<(), Error> {
-        let staged = changes.iter().filter_map(Change::staged);
+        let mut staged = changes.iter().filter_map(Change::staged);
         let folders: BTreeSet<PathBuf> = staged.clone().map(|staged| self.blobs.folder_of(staged.id())).collect();
         folders.iter().try_for_each(|folder| self.blobs.sync_folder(folder))?;
-        match staged.into_iter().find(|staged| !staged.is_syncable()) {
-            None => Ok(()),
-            Some(staged) => Err(Error::unavailable(
-                "sync",
-                staged.path().display(),
-                "an earlier sync of folders has failed",
-            )),
-        }
+        staged.try_for_each(Staged::believe_sync)
     }
 
     /// Writes all changes into a transaction, without ending it; what a change is refused for concerns nobody else.
@@ -186,15 +179,11 @@ impl Writer {
     /// Where the mark is to be, when it has fallen behind.
     fn advance(&mut self) -> Option<BlobId> {
         let settled = self.blobs.settled();
-        // What was removed before a sync that failed may come back, and is looked for at the next open.
-        if settled.0 < self.settled.0 + BLOBS_PER_FOLDER || self.blobs.failed_syncs() > 0 {
+        if settled.0 < self.settled.0 + BLOBS_PER_FOLDER {
             return None;
         }
-        // A removed blob that came back below the mark would stay for good.
-        if let Err(error) = self.blobs.sync_names(self.settled, settled) {
-            tracing::warn!(%error, "the mark of settled names stays behind");
-            return None;
-        }
+        // A removed blob that came back below the mark would stay for good; one above it is found by the next open.
+        self.blobs.sync_names(self.settled, settled).ok()?;
         // Should the commit fail, the mark in the index is too low, which costs only time at the next open.
         self.settled = settled;
         Some(settled)

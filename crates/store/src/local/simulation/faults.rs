@@ -6,7 +6,8 @@ use std::{
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, OnceLock, Weak,
+        atomic::{AtomicBool, Ordering},
         mpsc::{Receiver, Sender, channel},
     },
 };
@@ -24,8 +25,9 @@ use crate::{
     Attributes, Body, CompleteUpload, Condition, Copy, CopyAttributes, Error, ListQuery, LocalStore, LocalStoreConfig,
     NewUpload, ObjectStore, Part, Put, Upload, crc64,
     local::{
-        blobs::BLOBS_PER_FOLDER,
+        blobs::{BLOBS_PER_FOLDER, Blobs},
         disk::{Disk, RealDisk},
+        index,
         opened::Opened,
         writer::{Change, Command, Writer},
     },
@@ -209,6 +211,55 @@ fn a_removal_that_could_not_be_synced_is_made_again_by_the_next_process() {
         let Opened { sweeper, writer, .. } = &mut store;
         let swept = sweeper.sweep(|removed| commit(writer, Change::Forget(removed)).is_ok());
         assert_eq!((swept, blobs(store.inner.blobs.folder())), (Ok(()), 0), "{seed}");
+    }
+}
+
+/// A disk where, as soon as a blob is removed, a sync of its folder fails for somebody else.
+#[derive(Debug, Default)]
+struct Meanwhile {
+    blobs: OnceLock<Weak<Blobs>>,
+    fails: AtomicBool,
+}
+
+impl Disk for Meanwhile {
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        RealDisk.remove(path)?;
+        self.fails.store(true, Ordering::SeqCst);
+        let blobs = self.blobs.get().and_then(Weak::upgrade).expect("the store is open");
+        let synced = blobs.sync_folder(path.parent().expect("it is in a folder"));
+        assert!(synced.is_err());
+        Ok(())
+    }
+
+    fn sync_folder(&self, folder: &File) -> io::Result<()> {
+        if self.fails.swap(false, Ordering::SeqCst) {
+            return Err(io::Error::from_raw_os_error(EIO));
+        }
+        RealDisk.sync_folder(folder)
+    }
+}
+
+#[test]
+fn a_removal_stays_listed_when_a_sync_beside_it_fails() {
+    let folder = folder();
+    let disk = Arc::new(Meanwhile::default());
+    let mut store = Opened::open(disk.clone(), folder.path(), LocalStoreConfig::default()).unwrap();
+    disk.blobs.set(Arc::downgrade(&store.inner.blobs)).unwrap();
+    let put = Put::bytes(large(1), "k", Attributes::default(), UnixTime::default());
+    let change = store.inner.stage_put(bucket(), put.info(&key("k")), put).unwrap();
+    let delete = Change::Delete {
+        bucket: bucket(),
+        key: key("k"),
+    };
+    for change in [change, delete] {
+        assert_eq!(commit(&mut store.writer, change), Ok(()));
+    }
+    for _ in 0..2 {
+        let Opened { sweeper, writer, .. } = &mut store;
+        let _ = sweeper.sweep(|removed| commit(writer, Change::Forget(removed)).is_ok());
+        assert_eq!(blobs(store.inner.blobs.folder()), 0);
+        let listed = store.inner.readers.with(|index| index::dropped(index, None, 9));
+        assert_eq!(listed.unwrap().len(), 1);
     }
 }
 
