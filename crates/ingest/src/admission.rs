@@ -1,13 +1,18 @@
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
 use alluvium_catalog::{self as catalog, Lease, OpenSession};
 use alluvium_oss::sign::publish_url::PublishTarget;
 use alluvium_oss::{BucketName, ChannelName};
 use alluvium_rtmp::{PublishRequest, StatusCode};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use crate::Ingest;
 use crate::sessions::Running;
+use crate::storing::Storing;
 
 /// A publisher's place: the right to append to the channel, and its entry among the running sessions.
 pub(crate) struct Admitted {
@@ -49,7 +54,12 @@ impl Ingest {
     ///
     /// In this order: the URL is read, its bucket found and its signature checked, the spool asked for room, the channel
     /// opened. A refusal leaves nothing behind.
-    pub(crate) async fn admit(&self, request: &PublishRequest, peer: SocketAddr) -> Result<Admitted, Refusal> {
+    pub(crate) async fn admit(
+        self: &Arc<Self>,
+        request: &PublishRequest,
+        peer: SocketAddr,
+        stop: &CancellationToken,
+    ) -> Result<Admitted, Refusal> {
         let target = PublishTarget::parse(&request.app, &request.tc_url, &request.name, &self.domains)?;
         let bucket = self.permitted_bucket(&target).await?;
         self.check_room().await?;
@@ -63,12 +73,56 @@ impl Ingest {
             at: self.clock.now(),
             busy_within: self.config.busy_within,
         };
-        let lease = self
-            .catalog
-            .open_session(open)
-            .await
-            .map_err(|error| refusal("opening the channel", error))?;
-        Ok(Admitted { lease, running })
+        let (bucket, channel) = (open.bucket.clone(), open.channel.clone());
+        match self.open_session(open).await {
+            Ok(lease) => Ok(Admitted { lease, running }),
+            Err(error) => {
+                if matches!(error, catalog::Error::Unavailable { .. }) {
+                    let ingest = Arc::clone(self);
+                    tokio::spawn(ingest.close_unheard(bucket, channel, running, stop.clone()));
+                }
+                Err(refusal("opening the channel", error))
+            }
+        }
+    }
+
+    /// Takes the channel from a session that gives no sign of life any more, also where clocks say otherwise.
+    async fn open_session(&self, open: OpenSession) -> Result<Lease, catalog::Error> {
+        let busy = match self.catalog.open_session(open.clone()).await {
+            Err(busy @ catalog::Error::Busy { .. }) => busy,
+            answer => return answer,
+        };
+        let Some(live) = self.catalog.live_session(&open.bucket, &open.channel).await? else {
+            return Err(busy);
+        };
+        let channel = (open.bucket.clone(), open.channel.clone());
+        if self.sightings.see(&channel, &live, Instant::now()) < self.config.busy_within {
+            return Err(busy);
+        }
+        let busy_within = Duration::ZERO;
+        self.catalog.open_session(OpenSession { busy_within, ..open }).await
+    }
+
+    /// The catalog may have opened a session and failed to say so. Nobody would ever close it: the channel would seem
+    /// live until somebody publishes. Keeps the channel's place meanwhile, so that no other session of this node is it.
+    async fn close_unheard(
+        self: Arc<Self>,
+        bucket: BucketName,
+        channel: ChannelName,
+        running: Running,
+        stop: CancellationToken,
+    ) {
+        running.ending();
+        let storing = Storing {
+            ingest: Arc::clone(&self),
+            bucket,
+            channel,
+            stop,
+        };
+        for lease in storing.open_sessions().await {
+            storing.close(&lease, self.clock.now()).await;
+        }
+        drop(running);
     }
 
     async fn check_room(&self) -> Result<(), Refusal> {
@@ -99,7 +153,7 @@ impl Ingest {
     }
 }
 
-fn busy_refusal(idle: Option<std::time::Duration>) -> Refusal {
+fn busy_refusal(idle: Option<Duration>) -> Refusal {
     let heard = idle.map_or(String::new(), |idle| {
         format!(", last heard of {:.1} s ago", idle.as_secs_f64())
     });

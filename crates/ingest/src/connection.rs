@@ -3,8 +3,9 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use alluvium_catalog::{ChannelWatch, Lease};
+use alluvium_catalog::{self as catalog, ChannelWatch, Lease};
 use alluvium_rtmp::{self as rtmp, Event, Phase, PublishRequest};
+use futures_util::future::{BoxFuture, OptionFuture};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -54,7 +55,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Publisher<S> {
                 Ok(request) => request,
                 Err(gone) => break gone,
             };
-            match self.ingest.admit(&request, self.peer).await {
+            match self.ingest.admit(&request, self.peer, &self.stop).await {
                 Ok(admitted) => {
                     if let Err(gone) = self.publish(admitted, &request).await {
                         break gone;
@@ -94,6 +95,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Publisher<S> {
                 _ => ("publish", config.publish_timeout),
             };
             next = tokio::select! {
+                biased;
                 read = self.wire.read(advance) => read?,
                 () = sleep_until(began + limit) => return Err(Gone::TimedOut { awaited, limit }),
                 () = self.stop.cancelled() => return Err(Gone::Stopped),
@@ -161,6 +163,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Publisher<S> {
             Err(error) => return End::Gone(error.into()),
         };
         let mut flush = pin!(sleep_until(Instant::now()));
+        // Beside everything else: a catalog that is slow must not keep media from the spool.
+        let (ingest, lease) = (Arc::clone(&self.ingest), session.lease.clone());
+        let mut renewal: Option<BoxFuture<'_, _>> = None;
         loop {
             if let Err(gone) = self.wire.send().await {
                 return End::Gone(gone);
@@ -176,6 +181,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Publisher<S> {
                 flush.as_mut().reset(due);
             }
             tokio::select! {
+                biased;
+                // What comes seldom comes first, so that no publisher can keep it waiting.
+                () = &mut stopped => return End::Gone(Gone::Stopped),
+                () = &mut replaced => return End::Replaced,
+                () = session.recorder.ended() => return End::NotRecorded,
+                state = watch.changed() => {
+                    if let Some(end) = End::by_state(&state, session.lease.epoch) {
+                        return end;
+                    }
+                }
+                _ = tick.tick() => match session.tick(&ingest) {
+                    Ok(activity) => drop(renewal.get_or_insert_with(|| ingest.catalog.renew(&lease, activity))),
+                    Err(end) => return end,
+                },
+                renewed = OptionFuture::from(renewal.as_mut()), if renewal.is_some() => {
+                    renewal = None;
+                    match renewed {
+                        Some(Err(catalog::Error::Fenced { .. })) => return End::Replaced,
+                        Some(Err(error)) => {
+                            warn!(bucket = %lease.bucket, channel = %lease.channel, %error, "the lease cannot be renewed");
+                        }
+                        _ => {}
+                    }
+                }
+                () = &mut flush, if flush_due.is_some() => media.stream.flush(),
                 // While work waits for the disk, the socket is not read.
                 room = session.recorder.room(), if has_work => {
                     if let Some(work) = media.stream.take_work() {
@@ -186,20 +216,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Publisher<S> {
                     Ok(now_taken) => taken = now_taken,
                     Err(gone) => return End::Gone(gone),
                 },
-                () = &mut flush, if flush_due.is_some() => media.stream.flush(),
-                _ = tick.tick() => {
-                    if let Some(end) = session.tick(&self.ingest).await {
-                        return end;
-                    }
-                }
-                state = watch.changed() => {
-                    if let Some(end) = End::by_state(&state, session.lease.epoch) {
-                        return end;
-                    }
-                }
-                () = &mut replaced => return End::Replaced,
-                () = &mut stopped => return End::Gone(Gone::Stopped),
-                () = session.recorder.ended() => return End::NotRecorded,
             }
         }
     }

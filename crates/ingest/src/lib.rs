@@ -34,7 +34,7 @@
 //! |---|---|
 //! | handshake, connect to publish, first media, silence | [`Config`] |
 //! | connections, in all and for each address | [`Gate`] |
-//! | channels whose changes of hands are remembered | `duels::CHANNELS_MAX` |
+//! | channels whose changes of hands, or whose silent holders, are remembered | `duels`, `sightings`: `CHANNELS_MAX` |
 //! | buckets tried for a publish URL that names none | `authorisation::LOST_BUCKET_PAGES_MAX` |
 //! | batches between connection and disk | `spool::BATCHES_WAITING_MAX` |
 //! | finished segments not yet stored | [`Config::spool_quota`], `recorder::SEGMENTS_QUEUED_MAX` |
@@ -56,6 +56,9 @@ mod retry;
 mod scratch;
 mod session;
 mod sessions;
+mod sightings;
+#[cfg(test)]
+mod simulation;
 mod spool;
 mod statistics;
 mod storing;
@@ -81,6 +84,7 @@ pub use retry::Retry;
 
 use retry::Budget;
 use sessions::Sessions;
+use sightings::Sightings;
 use spool::{Disk, LocalDisk, Runs, Spool};
 
 /// The ingest service: what every publisher's connection is served with.
@@ -96,6 +100,7 @@ pub struct Ingest {
     spool: Arc<Spool>,
     retries: Budget,
     sessions: Sessions,
+    sightings: Sightings,
 }
 
 impl Ingest {
@@ -143,6 +148,7 @@ impl Ingest {
             spool: Arc::new(spool),
             retries: Budget::new(),
             sessions: Sessions::default(),
+            sightings: Sightings::default(),
         })
     }
 }

@@ -121,7 +121,7 @@ impl Lister {
                 facts,
                 cut: false,
             }),
-            State::Torn(_) => self.repair(spooled).await,
+            State::Torn(_) | State::Unsynced(..) => self.repair(spooled).await,
         };
         match repaired {
             Some(repaired) => self.list_repaired(repaired).await,
@@ -168,7 +168,8 @@ impl Lister {
             facts,
             cut,
         } = segment;
-        place.discontinuity |= self.gap;
+        // There is nothing that the channel's first segment could fail to continue.
+        place.discontinuity = (place.discontinuity || self.gap) && self.next_sequence > 0;
         let name = match self.last_name {
             Some(last) if place.name <= last => last.plus(Duration::from_millis(1)),
             _ => place.name,
@@ -341,13 +342,6 @@ impl Lister {
             Ok(_) | Err(catalog::Error::NotFound { .. }) => Err(Stop::Fenced),
             Err(error) => Err(Stop::Failed(error.to_string())),
         }
-    }
-
-    /// Whether the segment was recorded before its writer was killed, and only its file was left.
-    pub(crate) async fn is_recorded(&self, segment: &Repaired) -> Result<bool, Stop> {
-        self.storing
-            .is_recorded(self.lease.session, &segment.place, &segment.facts)
-            .await
     }
 
     /// A file with this order comes next; where files before it are missing, so is media.

@@ -12,7 +12,7 @@ use crate::Ingest;
 use crate::lister::Lister;
 use crate::sessions::Running;
 use crate::spool::{Leftover, Spooled};
-use crate::storing::{Stop, Storing};
+use crate::storing::{Standing, Stop, Storing};
 
 /// Sessions recovered side by side: a store groups what comes at once.
 const RECOVERED_AT_ONCE_MAX: usize = 64;
@@ -86,8 +86,8 @@ impl Ingest {
         let CutOff { lease, running, files } = session;
         let (bucket, channel) = (&lease.bucket, &lease.channel);
         let found = files.len();
-        let storing = Storing::of(&lease, Arc::clone(self), stop.clone());
-        match self.list_files(&lease, files, stop).await {
+        let storing = Storing::of(&lease, Arc::clone(self), stop);
+        match self.list_files(&storing, &lease, files).await {
             Ok((segments, ended)) => {
                 self.spool.close_session(lease.session).await;
                 storing.close(&lease, ended).await;
@@ -108,22 +108,29 @@ impl Ingest {
     /// Gives how many segments were listed, and when the session's media ended.
     async fn list_files(
         self: &Arc<Self>,
+        storing: &Storing,
         lease: &Lease,
         files: Vec<Spooled>,
-        stop: CancellationToken,
     ) -> Result<(usize, UnixTime), Stop> {
-        let mut lister = Lister::resuming(Arc::clone(self), lease.clone(), stop).await?;
+        let mut lister = Lister::resuming(Arc::clone(self), lease.clone(), storing.stop.clone()).await?;
         let mut segments = 0;
         for found in files {
+            match storing.standing(lease.session, &found).await? {
+                Standing::New => {}
+                Standing::Recorded => {
+                    self.spool.remove(found.path().to_owned());
+                    continue;
+                }
+                Standing::PassedOver => {
+                    storing.set_aside(lease.session, found).await?;
+                    continue;
+                }
+            }
             let order = found.place.order;
             let Some(repaired) = lister.repair(found).await else {
                 lister.expect_gap();
                 continue;
             };
-            if lister.is_recorded(&repaired).await? {
-                self.spool.remove(repaired.path);
-                continue;
-            }
             lister.expect_gap_before(order);
             lister.list_repaired(repaired).await?;
             segments += 1;
@@ -143,10 +150,11 @@ impl Ingest {
             channel,
             files,
         } = leftover;
+        if files.is_empty() {
+            return self.spool.close_session(session).await;
+        }
         let Some((bucket, channel)) = channel else {
-            if !files.is_empty() {
-                error!(event = "segment_lost", %session, files = files.len(), "segments in the spool do not say whose they are; they stay there");
-            }
+            error!(event = "segment_lost", %session, files = files.len(), "segments in the spool do not say whose they are; they stay there");
             return;
         };
         if let Err(error) = self.catalog.bucket(&bucket).await {

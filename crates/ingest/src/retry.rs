@@ -1,7 +1,8 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use rand::RngExt;
+use rand::rngs::StdRng;
+use rand::{Rng, RngExt, SeedableRng};
 use tokio::time::{Instant, sleep_until};
 
 /// How long to wait before trying a failed store or catalog call again: doubling from a first delay to a cap, with
@@ -34,12 +35,13 @@ impl Retry {
         self.attempts
     }
 
-    /// Counts a failure and gives the wait before the next attempt, between half and the whole of the current delay.
-    pub fn after_failure(&mut self) -> Duration {
+    /// Counts a failure and gives the wait before the next attempt, at random between half and the whole of the current
+    /// delay.
+    pub fn after_failure(&mut self, random: &mut impl Rng) -> Duration {
         let delay = self.next;
         self.attempts += 1;
         self.next = (delay * 2).min(Self::CAP);
-        delay.mul_f64(rand::rng().random_range(0.5..=1.0))
+        delay.mul_f64(random.random_range(0.5..=1.0))
     }
 }
 
@@ -55,6 +57,8 @@ impl Default for Retry {
 pub(crate) struct Budget {
     /// When the next retry may be made. Held for one addition, never across an await.
     next: Mutex<Instant>,
+    /// Held for one number, never across an await.
+    random: Mutex<StdRng>,
 }
 
 impl Budget {
@@ -62,9 +66,21 @@ impl Budget {
     pub(crate) const PER_SECOND: u32 = 200;
 
     pub(crate) fn new() -> Self {
+        Self::seeded(rand::random())
+    }
+
+    /// All waits follow from `seed`.
+    pub(crate) fn seeded(seed: u64) -> Self {
         Self {
             next: Mutex::new(Instant::now()),
+            random: Mutex::new(StdRng::seed_from_u64(seed)),
         }
+    }
+
+    /// Counts a failure and gives the wait before the next attempt.
+    pub(crate) fn after_failure(&self, retry: &mut Retry) -> Duration {
+        let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
+        retry.after_failure(&mut *random)
     }
 
     /// Waits for the caller's turn to retry.
@@ -89,7 +105,7 @@ mod tests {
         let mut retry = Retry::new();
         let mut full = Retry::FIRST;
         for attempt in 1..20 {
-            let delay = retry.after_failure();
+            let delay = retry.after_failure(&mut rand::rng());
             assert!(
                 delay >= full / 2 && delay <= full,
                 "attempt {attempt}: {delay:?} of {full:?}"

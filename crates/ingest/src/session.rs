@@ -1,9 +1,9 @@
 use std::time::Duration;
 
-use alluvium_catalog::{self as catalog, Activity, Lease};
+use alluvium_catalog::{Activity, Lease};
 use alluvium_rtmp::{self as rtmp, Event};
 use tokio::time::Instant;
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
 
 use crate::Ingest;
 use crate::admission::Refusal;
@@ -86,29 +86,21 @@ impl Session {
         }
     }
 
-    /// Looks at the clock, once a second or so: is there media, and is the lease still ours?
-    pub(crate) async fn tick(&mut self, ingest: &Ingest) -> Option<End> {
+    /// Looks at the clock, once a second or so: is there media? Gives what the catalog is to be told.
+    pub(crate) fn tick(&mut self, ingest: &Ingest) -> Result<Activity, End> {
         let config = &ingest.config;
         let now = Now::by(&*ingest.clock);
         if let Some(refusal) = self.missing_media(now.instant, config.first_media_timeout, config.audio_only) {
-            return Some(End::NoMedia(refusal));
+            return Err(End::NoMedia(refusal));
         }
         if now.instant.duration_since(self.media.heard) >= config.silence_timeout {
-            return Some(End::Silent(config.silence_timeout));
+            return Err(End::Silent(config.silence_timeout));
         }
-        let activity = Activity {
+        Ok(Activity {
             at: now.wall,
             last_media: self.media.running.last_heard(),
             statistics: self.media.stream.meter().sample(now.instant),
-        };
-        match ingest.catalog.renew(&self.lease, activity).await {
-            Ok(()) => None,
-            Err(catalog::Error::Fenced { .. }) => Some(End::Replaced),
-            Err(error) => {
-                warn!(bucket = %self.lease.bucket, channel = %self.lease.channel, %error, "the lease cannot be renewed");
-                None
-            }
-        }
+        })
     }
 
     /// The publish brings nothing that can be recorded (contract 2.6: video is required, H.264).

@@ -29,6 +29,8 @@ use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::spawn_blocking;
 
+#[cfg(test)]
+pub(crate) use disk::DiskFile;
 pub(crate) use disk::{Disk, LocalDisk};
 pub(crate) use gap::Gap;
 use name::{FileName, Form};
@@ -40,6 +42,9 @@ const BATCHES_WAITING_MAX: usize = 32;
 
 /// Says whose segments lie beside it.
 const CHANNEL_FILE: &str = "channel";
+
+/// What is copied from a file that must not be cut, until the copy takes its place.
+const COPY_FILE: &str = "copy";
 
 /// The folder below which every session keeps its segments.
 #[derive(Debug)]
@@ -114,6 +119,8 @@ pub(crate) enum State {
     Whole(PathBuf, Facts),
     /// Its end is missing, or all of it: there may be no such file.
     Torn(PathBuf),
+    /// As before, and no more than so many first bytes are durable: a sync of the rest has failed, which is told once.
+    Unsynced(PathBuf, u64),
 }
 
 /// What a session has left in the spool.
@@ -140,6 +147,8 @@ impl Spool {
         spool
             .disk
             .create_folder(folder)
+            .and_then(|()| spool.sync_name(sync))
+            .and_then(|()| spool.remove_probes())
             .and_then(|()| spool.probe())
             .map_err(|error| io::Error::new(error.kind(), format!("spool {}: {error}", folder.display())))?;
         match runs {
@@ -148,6 +157,14 @@ impl Spool {
             Runs::AsTasks => drop(tokio::spawn(Arc::clone(&spool.writer).run_as_task())),
         }
         Ok(spool)
+    }
+
+    /// A folder whose own name is lost takes everything in it along.
+    fn sync_name(&self, sync: bool) -> io::Result<()> {
+        match self.folder.parent() {
+            Some(above) if sync => self.disk.sync_folder(above),
+            _ => Ok(()),
+        }
     }
 
     pub(crate) fn session(&self, lease: &Lease) -> SessionSpool {
@@ -166,11 +183,7 @@ impl Spool {
     /// Removes the session's folder when no segment is left in it; what was removed before is gone then.
     pub(crate) async fn close_session(&self, session: SessionId) {
         let (done, closed) = oneshot::channel();
-        let session = Arc::new(Folder {
-            path: self.session_folder(session),
-            channel: String::new(),
-            gap: Default::default(),
-        });
+        let session = Folder::new(self.session_folder(session), String::new());
         self.writer.push(Command::Close { session, done });
         // The writer outlives every session.
         let _ = closed.await;
@@ -240,11 +253,10 @@ impl Spool {
     }
 
     fn folder_of(&self, lease: &Lease) -> Arc<Folder> {
-        Arc::new(Folder {
-            path: self.session_folder(lease.session),
-            channel: format!("{}\n{}\n", lease.bucket, lease.channel),
-            gap: Default::default(),
-        })
+        Folder::new(
+            self.session_folder(lease.session),
+            format!("{}\n{}\n", lease.bucket, lease.channel),
+        )
     }
 
     fn session_folder(&self, session: SessionId) -> PathBuf {
@@ -313,7 +325,7 @@ impl Drop for SpoolFile {
 impl Spooled {
     pub(crate) fn path(&self) -> &Path {
         match &self.state {
-            State::Whole(path, _) | State::Torn(path) => path,
+            State::Whole(path, _) | State::Torn(path) | State::Unsynced(path, _) => path,
         }
     }
 }

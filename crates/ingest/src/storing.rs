@@ -3,7 +3,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use alluvium_catalog::{self as catalog, Lease, SessionId};
+use alluvium_catalog::{self as catalog, Lease, SegmentRecord, SessionId};
 use alluvium_oss::{BucketName, ChannelName, ObjectKey, UnixTime};
 use alluvium_store::{self as store, Attributes, Condition, Put, recorded_etag};
 use futures_util::FutureExt;
@@ -14,7 +14,7 @@ use tracing::{error, info, warn};
 
 use crate::Ingest;
 use crate::retry::Retry;
-use crate::spool::{Facts, Place, Spooled};
+use crate::spool::{Facts, Spooled, State};
 
 /// Names tried for one segment when objects that are not ours stand under the first ones; the steps between them double,
 /// from a millisecond to nine hours.
@@ -50,6 +50,17 @@ pub(crate) enum Stop {
     /// The server stops, and nobody answers.
     Left,
     Failed(String),
+}
+
+/// Where a segment that was found in the spool stands among the records of its session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It comes behind all of them.
+    New,
+    /// It is one of them; only its file was left, or came back with a crash of the machine, and may be damaged.
+    Recorded,
+    /// Some that come behind it are recorded, and it is not: it was unreadable when it was its turn.
+    PassedOver,
 }
 
 /// The bytes in the spool are not those of the segment.
@@ -161,7 +172,11 @@ impl Storing {
                 return Ok(());
             }
         };
-        if !self.is_recorded(session, &repaired.place, &repaired.facts).await? {
+        let found = Spooled {
+            place: repaired.place,
+            state: State::Whole(repaired.path.clone(), repaired.facts),
+        };
+        if self.standing(session, &found).await? != Standing::Recorded {
             match self.store(repaired.place.name, &repaired.path, &repaired.facts).await? {
                 Ok(name) => {
                     let key = self.channel.segment_key(name);
@@ -177,10 +192,12 @@ impl Storing {
         Ok(())
     }
 
-    /// Whether the channel has a record of this very segment. The records of one session stand together, none of them
-    /// before the name that its segment wanted.
-    pub(crate) async fn is_recorded(&self, session: SessionId, place: &Place, facts: &Facts) -> Result<bool, Stop> {
+    /// What the channel's records say of a segment that was found in the spool. The records of one session stand
+    /// together, their dates do not fall, and none is named before the name that its segment wanted.
+    pub(crate) async fn standing(&self, session: SessionId, found: &Spooled) -> Result<Standing, Stop> {
+        let place = &found.place;
         let key = self.channel.segment_key(place.name);
+        let mut standing = Standing::New;
         let mut after = None;
         loop {
             let page = self
@@ -197,15 +214,32 @@ impl Storing {
                 })
                 .await?
                 .map_err(|error| Stop::Failed(error.to_string()))?;
-            let mut of_session = page.iter().take_while(|record| record.session == session);
-            if of_session.any(|record| record.length == facts.length && record.crc64 == facts.crc64) {
-                return Ok(true);
+            for record in page.iter().take_while(|record| record.session == session) {
+                if is_of(record, found) {
+                    return Ok(Standing::Recorded);
+                }
+                if record.program_date_time >= place.program_date_time {
+                    standing = Standing::PassedOver;
+                }
             }
             match page.last() {
                 Some(last) if page.len() == RECORDS_PAGE && last.session == session => after = Some(last.name),
-                _ => return Ok(false),
+                _ => return Ok(standing),
             }
         }
+    }
+
+    /// The sessions of this node which the catalog has open on the channel; none where it cannot say.
+    pub(crate) async fn open_sessions(&self) -> Vec<Lease> {
+        let (ingest, key) = (&self.ingest, self.channel.segment_key(UnixTime::default()));
+        let found = self
+            .persist("looking for sessions", &key, is_final, || {
+                ingest.catalog.open_sessions(&ingest.node)
+            })
+            .await;
+        let mut found = found.map(Result::unwrap_or_default).unwrap_or_default();
+        found.retain(|lease| (&lease.bucket, &lease.channel) == (&self.bucket, &self.channel));
+        found
     }
 
     /// Ends the session in the catalog; the channel is free from then on. A server that stops first leaves that to the
@@ -239,6 +273,7 @@ impl Storing {
         let (bucket, mut retry) = (&self.bucket, Retry::new());
         loop {
             let answer = tokio::select! {
+                biased;
                 answer = timeout(ATTEMPT_MAX, call()) => answer,
                 () = self.stopping() => return Err(Stop::Left),
             };
@@ -253,12 +288,13 @@ impl Storing {
                 Ok(Err(error)) => error.to_string(),
                 Err(_) => format!("no answer within {ATTEMPT_MAX:?}"),
             };
-            let delay = retry.after_failure();
+            let delay = self.ingest.retries.after_failure(&mut retry);
             if retry.attempts().is_power_of_two() {
                 let attempts = retry.attempts();
                 warn!(event = "store_fails", %bucket, %key, doing, error, attempts, "failed; trying until it succeeds");
             }
             tokio::select! {
+                biased;
                 () = sleep(delay) => {}
                 () = self.stop.cancelled() => return Err(Stop::Left),
             }
@@ -271,6 +307,14 @@ impl Storing {
         self.stop.cancelled().await;
         sleep(ATTEMPT_WHILE_STOPPING_MAX).await;
     }
+}
+
+/// Whether the record is that of the segment that was found.
+fn is_of(record: &SegmentRecord, found: &Spooled) -> bool {
+    let Spooled { place, state } = found;
+    let of_place = record.name == place.name && record.program_date_time == place.program_date_time;
+    let of_facts = |facts: &Facts| record.length == facts.length && record.crc64 == facts.crc64;
+    of_place || matches!(state, State::Whole(_, facts) if of_facts(facts))
 }
 
 /// Whether asking the store again would change nothing.

@@ -6,7 +6,7 @@ use alluvium_hls::Salvage;
 use alluvium_store::Crc64;
 
 use super::name::{FileName, Form};
-use super::{Facts, Place, Spool, Spooled, State};
+use super::{COPY_FILE, Facts, Place, Spool, Spooled, State};
 
 /// A segment's file that holds what its facts say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,18 +33,23 @@ impl Spool {
 
     fn repair_now(&self, found: Spooled) -> io::Result<Option<Repaired>> {
         let Spooled { place, state } = found;
-        let path = match state {
-            State::Whole(path, facts) if self.tally(&path)? == (facts.length, facts.crc64) => {
-                return Ok(Some(Repaired {
-                    path,
-                    place,
-                    facts,
-                    cut: false,
-                }));
-            }
-            State::Whole(path, _) | State::Torn(path) => path,
+        let (path, sure) = match state {
+            State::Whole(path, facts) => match self.tally(&path) {
+                Ok(found) if found == (facts.length, facts.crc64) => {
+                    return Ok(Some(Repaired {
+                        path,
+                        place,
+                        facts,
+                        cut: false,
+                    }));
+                }
+                Err(error) if says_gone(&error) => return Ok(None),
+                found => found.map(|_| (path, None))?,
+            },
+            State::Torn(path) => (path, None),
+            State::Unsynced(path, sure) => (path, Some(sure)),
         };
-        match self.cut_back(&path) {
+        match self.cut_back(&path, sure) {
             Ok(Some(facts)) => {
                 let name = FileName {
                     place,
@@ -65,20 +70,24 @@ impl Spool {
         }
     }
 
-    /// Cuts the file back to its whole access units and says what it holds then.
-    fn cut_back(&self, path: &Path) -> io::Result<Option<Facts>> {
+    /// Cuts the file back to its whole access units, of its `sure` first bytes, and says what it holds then.
+    fn cut_back(&self, path: &Path, sure: Option<u64>) -> io::Result<Option<Facts>> {
         let mut salvage = Salvage::new();
         let mut length = 0;
+        let mut left = sure.unwrap_or(u64::MAX);
         self.disk.read(path, &mut |piece| {
-            salvage.push(piece);
             length += piece.len() as u64;
+            salvage.push(take_front(piece, &mut left));
         })?;
         let Some(salvaged) = salvage.finish() else {
             return Ok(None);
         };
-        // Bytes that an object shares are complete: only such files are given to a store.
-        if salvaged.length < length && !self.disk.is_shared(path)? {
-            self.disk.truncate(path, salvaged.length)?;
+        if salvaged.length < length {
+            // A store that holds the bytes too has been told that they never change.
+            match self.disk.is_shared(path)? {
+                true => self.copy_front(path, salvaged.length)?,
+                false => self.disk.truncate(path, salvaged.length)?,
+            }
         }
         let (length, crc64) = self.tally(path)?;
         Ok(Some(Facts {
@@ -86,6 +95,25 @@ impl Spool {
             crc64,
             duration: salvaged.duration,
         }))
+    }
+
+    /// Puts a copy of the file's first bytes in its place.
+    fn copy_front(&self, path: &Path, length: u64) -> io::Result<()> {
+        let copy_path = path.with_file_name(COPY_FILE);
+        match self.disk.remove(&copy_path) {
+            Err(error) if !says_gone(&error) => return Err(error),
+            _ => {}
+        }
+        let mut copy = self.disk.create(&copy_path)?;
+        let mut left = length;
+        let mut copied = Ok(());
+        self.disk.read(path, &mut |piece| {
+            if copied.is_ok() {
+                copied = copy.append(take_front(piece, &mut left));
+            }
+        })?;
+        copied?;
+        self.disk.rename(&copy_path, path)
     }
 
     fn tally(&self, path: &Path) -> io::Result<(u64, u64)> {
@@ -99,6 +127,13 @@ impl Spool {
     }
 }
 
-fn says_gone(error: &io::Error) -> bool {
+pub(super) fn says_gone(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+/// The part of a piece that is among the `left` next bytes, which become fewer by it.
+fn take_front<'a>(piece: &'a [u8], left: &mut u64) -> &'a [u8] {
+    let taken = piece.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
+    *left -= taken as u64;
+    &piece[..taken]
 }

@@ -1,7 +1,11 @@
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::Spool;
+use super::{Spool, file_name};
+
+/// How the names of files begin that were made to see whether one can be made.
+const PROBE: &str = ".probe-";
 
 /// Why nobody new can be recorded now.
 #[derive(Debug, thiserror::Error)]
@@ -27,9 +31,19 @@ impl Spool {
         .await
     }
 
+    /// Removes what a process has left that was killed while it probed.
+    pub(super) fn remove_probes(&self) -> io::Result<()> {
+        let found = self.disk.list(&self.folder)?;
+        let is_probe = |path: &&PathBuf| file_name(path).is_some_and(|name| name.starts_with(PROBE));
+        found
+            .iter()
+            .filter(is_probe)
+            .try_for_each(|path| self.disk.remove(path))
+    }
+
     /// Makes a file, writes to it and removes it.
     pub(super) fn probe(&self) -> io::Result<()> {
-        let path = self.folder.join(format!(".probe-{}", self.writer.next_id()));
+        let path = self.folder.join(format!("{PROBE}{}", self.writer.next_id()));
         let written = self.disk.create(&path).and_then(|mut file| file.append(b"?"));
         match self.disk.remove(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => written.and(Err(error)),

@@ -28,11 +28,10 @@ fn open(folder: &Path) -> Arc<Spool> {
 impl Spool {
     fn session_of(&self, bits: u64) -> SessionSpool {
         SessionSpool {
-            folder: Arc::new(Folder {
-                path: self.session_folder(SessionId::from_bits(bits)),
-                channel: "bucket\nchannel\n".to_owned(),
-                gap: Default::default(),
-            }),
+            folder: Folder::new(
+                self.session_folder(SessionId::from_bits(bits)),
+                "bucket\nchannel\n".to_owned(),
+            ),
             writer: Arc::clone(&self.writer),
             waiting: Arc::new(Semaphore::new(BATCHES_WAITING_MAX)),
         }
@@ -154,6 +153,17 @@ async fn room_is_asked_of_the_disk() {
         failing.starts_with("its recording disk cannot be written: "),
         "{failing}"
     );
+}
+
+#[tokio::test]
+async fn a_process_that_was_killed_while_it_probed_keeps_no_other_from_it() {
+    let folder = tempfile::tempdir().unwrap();
+    for left in 0..3 {
+        fs::write(folder.path().join(format!(".probe-{left}")), "?").unwrap();
+    }
+    let spool = open(folder.path());
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    spool.check_room(0).await.unwrap();
 }
 
 #[test]

@@ -19,7 +19,7 @@ use std::fmt;
 use std::io;
 use std::mem;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -30,7 +30,8 @@ use tracing::{error, info};
 
 use super::disk::{Disk, DiskFile};
 use super::name::{FileName, Form};
-use super::{Facts, Gap, Place, Spooled, State};
+use super::repair::says_gone;
+use super::{Facts, Gap, Place, Spooled, State, file_name};
 
 /// How long batches gather: a part of the 250 ms that a killed process may lose.
 pub(super) const GATHER: Duration = Duration::from_millis(20);
@@ -82,11 +83,22 @@ pub(super) struct Folder {
     pub(super) path: PathBuf,
     /// Bucket and channel, a line each; whose segments these are.
     pub(super) channel: String,
+    /// Whether the folder is there, and says whose it is. Only the writer looks at it.
+    named: AtomicBool,
     /// Of what could not be written. Only the writer locks it.
-    pub(super) gap: Mutex<Gap>,
+    gap: Mutex<Gap>,
 }
 
 impl Folder {
+    pub(super) fn new(path: PathBuf, channel: String) -> Arc<Self> {
+        Arc::new(Self {
+            path,
+            channel,
+            named: AtomicBool::new(false),
+            gap: Mutex::default(),
+        })
+    }
+
     fn gap(&self) -> MutexGuard<'_, Gap> {
         self.gap.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -123,7 +135,9 @@ struct Open {
     session: Arc<Folder>,
     file: io::Result<Box<dyn DiskFile>>,
     length: u64,
-    unsynced: bool,
+    /// So many of them are durable.
+    synced: u64,
+    sync_failed: bool,
 }
 
 impl Writer {
@@ -254,7 +268,9 @@ impl Writer {
                 files.remove(&id);
             }
             Command::Remove { path } => {
-                if let Err(error) = self.disk.remove(&path) {
+                if let Err(error) = self.disk.remove(&path)
+                    && !says_gone(&error)
+                {
                     error!(path = %path.display(), %error, "a segment that is stored stays in the spool");
                 }
             }
@@ -286,23 +302,43 @@ impl Writer {
             session,
             file,
             length: 0,
-            unsynced: true,
+            synced: 0,
+            sync_failed: false,
         }
     }
 
     fn try_create(&self, name: &FileName, session: &Folder) -> io::Result<Box<dyn DiskFile>> {
         let path = session.path.join(name.to_string());
-        match self.disk.create(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            made => return made,
+        if session.named.load(Ordering::Relaxed) {
+            match self.disk.create(&path) {
+                Err(error) if says_gone(&error) => {}
+                made => return made,
+            }
         }
-        self.disk.create_folder(&session.path)?;
-        let mut channel = self.disk.create(&session.path.join(super::CHANNEL_FILE))?;
-        channel.append(session.channel.as_bytes())?;
-        if self.sync {
-            channel.sync()?;
-        }
+        self.name(session)?;
+        session.named.store(true, Ordering::Relaxed);
         self.disk.create(&path)
+    }
+
+    /// Makes the folder, and says whose it is.
+    fn name(&self, session: &Folder) -> io::Result<()> {
+        self.disk.create_folder(&session.path)?;
+        if self.sync
+            && let Some(spool) = session.path.parent()
+        {
+            self.disk.sync_folder(spool)?;
+        }
+        let path = session.path.join(super::CHANNEL_FILE);
+        let mut channel = match self.disk.create(&path) {
+            // One that could not be written whole.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                self.disk.remove(&path)?;
+                self.disk.create(&path)?
+            }
+            made => made?,
+        };
+        channel.append(session.channel.as_bytes())?;
+        if self.sync { channel.sync() } else { Ok(()) }
     }
 
     fn finish(&self, mut open: Open, facts: Facts) -> Spooled {
@@ -329,6 +365,7 @@ impl Writer {
                     state: State::Whole(path, facts),
                 };
             }
+            _ if open.sync_failed => State::Unsynced(path, open.synced),
             _ => State::Torn(path),
         };
         Spooled { place, state }
@@ -339,9 +376,15 @@ impl Writer {
         let Ok(left) = self.disk.list(&session.path) else {
             return;
         };
-        let channel = session.path.join(super::CHANNEL_FILE);
-        if left.iter().all(|path| *path == channel) {
-            let removed = left.iter().try_for_each(|path| self.disk.remove(path));
+        let is_segment = |path: &PathBuf| file_name(path).and_then(FileName::parse).is_some();
+        if !left.iter().any(is_segment) {
+            // A crash must not bring segments back without their channel.
+            let synced = if self.sync {
+                self.disk.sync_folder(&session.path)
+            } else {
+                Ok(())
+            };
+            let removed = synced.and_then(|()| left.iter().try_for_each(|path| self.disk.remove(path)));
             if let Err(error) = removed.and_then(|()| self.disk.remove_folder(&session.path)) {
                 info!(folder = %session.path.display(), %error, "an empty folder stays in the spool");
             }
@@ -362,7 +405,6 @@ impl Open {
         match written {
             Ok(()) => {
                 self.length += batch.len() as u64;
-                self.unsynced = true;
             }
             Err(error) => {
                 let mut gap = self.session.gap();
@@ -375,12 +417,17 @@ impl Open {
     }
 
     fn sync(&mut self) {
-        if let Ok(file) = &mut self.file
-            && mem::take(&mut self.unsynced)
-            && let Err(error) = file.sync()
-        {
-            self.session.gap().begin(&self.session.channel, &error);
-            self.file = Err(error);
+        let Ok(file) = &mut self.file else { return };
+        if self.synced == self.length {
+            return;
+        }
+        match file.sync() {
+            Ok(()) => self.synced = self.length,
+            Err(error) => {
+                self.session.gap().begin(&self.session.channel, &error);
+                self.file = Err(error);
+                self.sync_failed = true;
+            }
         }
     }
 }
