@@ -37,15 +37,15 @@
 //! the last folders and not at all of them. The mark moves when the folders below it have been synced, so that no removed blob comes back
 //! beneath it.
 //!
-//! What a disk that fails leaves: the answer is [`Error::Unavailable`] with what the system said, nothing of the change is seen, and when
-//! the disk works again so does the store. The system tells of a failed sync once, and a later one that succeeds does not bring back what
+//! What a disk that fails leaves: the answer is [`Error::Unavailable`] with what the system said, the change is seen whole or not at all,
+//! and when the disk works again so does the store. The system tells of a failed sync once, and a later one that succeeds does not bring back what
 //! was lost then. So nothing is synced a second time in the hope that it will do:
 //!
 //! | what could not be synced | what happens |
 //! |---|---|
 //! | a file that was written | it is removed; the put fails, and writes another one when it is asked again |
 //! | a caller's file | it is copied, and so is every other from then on, and the copy's CRC-64 compared |
-//! | a folder of blobs | puts that may have had their name in it by then fail; so does the mark stay for this process |
+//! | a folder of blobs | puts that may have had a name there by then fail; the mark stays where it is, for this process |
 //! | the name of a new folder | the folder is made again, or the next one is taken |
 //! | the removal of a blob | its name stays in `dropped` until the next open |
 //!
