@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 /// How long to wait before trying a failed store or catalog call again: doubling from a first delay to a cap, with
 /// jitter so that the streams of a recovering store do not all come at once.
 ///
-/// Together with the [`Budget`] this is the only place where recording retries; stores and catalogs let their errors
+/// Together with the budget of all streams this is the only place where recording retries; stores and catalogs let their errors
 /// pass.
 #[derive(Debug, Clone)]
 pub struct Retry {
