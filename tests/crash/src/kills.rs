@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::cli::Options;
-use crate::ledger::{LOSS_MAX, Ledger};
+use crate::ledger::{LOSS_MAX, Ledger, Loss};
 use crate::outcome::Outcome;
 use crate::publisher::{Manner, Order, all_left};
 use crate::report::{Distribution, Table};
@@ -181,9 +181,11 @@ impl Kills {
         );
         table.media(&self.stage.run);
         let accounts = self.stage.run.channels.iter().map(|channel| channel.ledger());
-        let losses = accounts.flat_map(|ledger| ledger.losses().to_vec());
-        let lost: Distribution = losses.map(|loss| loss.time).collect();
+        let losses: Vec<Loss> = accounts.flat_map(|ledger| ledger.losses().to_vec()).collect();
+        let lost: Distribution = losses.iter().map(|loss| loss.time).collect();
+        let stalled: Distribution = losses.iter().map(|loss| loss.stalled).collect();
         table.row("lost by a kill", format!("{lost}; allowed are {}", Ms(LOSS_MAX)));
+        table.row("the machine stalled before", stalled);
         for (name, durations) in [
             ("start to ready", &self.ready),
             ("start to the first publisher accepted", &self.first_accepted),

@@ -11,6 +11,7 @@
 //! units in the stored segments (`segment`) can be compared with those that the system had accepted, one by one
 //! (`ledger`).
 
+mod canary;
 mod cli;
 mod clock;
 mod disconnect;

@@ -75,26 +75,28 @@ enum Over {
 struct Receipts {
     /// Bytes since the connection began.
     received: watch::Receiver<u64>,
-    /// Behind each unit that the server has not acknowledged yet: bytes sent, and units of each track.
-    sent: VecDeque<(u64, [u32; 2])>,
+    /// Behind each unit that the server has not acknowledged yet: bytes sent, and units of each track. `None` until the
+    /// server was asked to acknowledge.
+    sent: Option<VecDeque<(u64, [u32; 2])>>,
 }
 
 impl Receipts {
     /// So many units have been sent; a receipt for them is waited for.
     async fn expect(&mut self, sender: &mut Sender, units: [u32; 2]) -> std::io::Result<()> {
         let bytes = sender.sent();
-        if self.sent.is_empty() {
+        if self.sent.is_none() {
             sender.ask_for_acknowledgements().await?;
         }
-        self.sent.push_back((bytes, units));
+        self.sent.get_or_insert_default().push_back((bytes, units));
         Ok(())
     }
 
     /// How many units of each track have been acknowledged since this was asked last.
     fn take(&mut self) -> Option<[u32; 2]> {
         let received = *self.received.borrow();
-        let count = self.sent.partition_point(|(bytes, _)| *bytes <= received);
-        let (_, units) = self.sent.drain(..count).next_back()?;
+        let sent = self.sent.as_mut()?;
+        let count = sent.partition_point(|(bytes, _)| *bytes <= received);
+        let (_, units) = sent.drain(..count).next_back()?;
         Some(units)
     }
 }
@@ -147,10 +149,7 @@ impl Publisher {
         let (sender_of_received, received) = watch::channel(0);
         let mut words = tokio::spawn(words.until_end(sender_of_received));
         let schedule = Schedule::new(self.plan.clone(), seed);
-        let mut receipts = Receipts {
-            received,
-            sent: VecDeque::new(),
-        };
+        let mut receipts = Receipts { received, sent: None };
         let over = self
             .send(schedule, stay, connection, &mut sender, &mut words, &mut receipts)
             .await;

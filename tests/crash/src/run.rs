@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
+use crate::canary::Canary;
 use crate::clock::{Clock, Time};
 use crate::ledger::Ledger;
 use crate::status::Status;
@@ -19,6 +20,7 @@ pub(crate) const PLAYLIST: &str = "playlist.m3u8";
 pub(crate) struct Run {
     pub(crate) clock: Clock,
     pub(crate) status: Arc<Status>,
+    canary: Canary,
     /// For publishers and readers, in turn.
     pub(crate) addresses: [SocketAddr; 2],
     pub(crate) channels: Vec<Channel>,
@@ -55,7 +57,13 @@ pub(crate) struct Accepted {
 }
 
 impl Run {
-    pub(crate) fn new(clock: Clock, status: Arc<Status>, addresses: [SocketAddr; 2], channels: u32) -> Self {
+    pub(crate) fn new(
+        clock: Clock,
+        status: Arc<Status>,
+        canary: Canary,
+        addresses: [SocketAddr; 2],
+        channels: u32,
+    ) -> Self {
         let now = clock.now();
         let accepted = Accepted {
             start: 0,
@@ -72,6 +80,7 @@ impl Run {
         Self {
             clock,
             status,
+            canary,
             addresses,
             channels: (0..channels).map(channel).collect(),
             fault: watch::Sender::new(None),
@@ -155,9 +164,10 @@ impl Run {
     /// Tells all accounts that the newest start of the server has ended.
     pub(crate) fn server_ended(&self) {
         let start = self.status.phase().start;
-        if let Some(end) = self.status.end(start) {
-            let channels = self.channels.iter();
-            channels.for_each(|channel| channel.ledger().server_ended(start, end));
+        let Some(end) = self.status.end(start) else { return };
+        let stalled = self.canary.longest_before(end.at());
+        for channel in &self.channels {
+            channel.ledger().server_ended(start, end, stalled);
         }
     }
 

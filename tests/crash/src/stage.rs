@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::canary::Canary;
 use crate::cli::Options;
 use crate::clock::Clock;
 use crate::playlist::Listing;
@@ -72,7 +73,8 @@ impl Stage {
         let clock = Clock::start();
         let status = Arc::new(Status::new(clock));
         let server = Server::new(&options.server, folder.path(), Arc::clone(&status), &mut random)?;
-        let run = Arc::new(Run::new(clock, status, server.addresses(), channels.count));
+        let canary = Canary::start(folder.path(), clock).context("writing to the folder")?;
+        let run = Arc::new(Run::new(clock, status, canary, server.addresses(), channels.count));
         let mut stage = Self {
             run,
             server,

@@ -70,13 +70,14 @@ pub(crate) enum Violation {
     LostInside { at: Place, unit: UnitId, missing: UnitId },
     #[error(
         "{missing} is in no segment, although the kernel had it {} before kill {kill}: accepted {accepted}, killed \
-         {killed}; {found}", Ms(accepted.until(*killed))
+         {killed}, the machine stalled for up to {}; {found}", Ms(accepted.until(*killed)), Ms(*stalled)
     )]
     LostByKill {
         missing: UnitId,
         kill: u32,
         accepted: Time,
         killed: Time,
+        stalled: Duration,
         found: Counts,
     },
     #[error("{missing}, accepted {accepted}, is in no segment, although {end}; {found}")]

@@ -13,6 +13,8 @@ mod sent;
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 use crate::clock::Time;
 use crate::playlist::Listing;
 use crate::segment::Found;
@@ -78,10 +80,13 @@ impl Ledger {
         self.sent[connection as usize].acknowledge(units);
     }
 
-    /// This start of the server has ended, and with it all its connections that were not over.
-    pub(crate) fn server_ended(&mut self, start: u32, end: End) {
+    /// This start of the server has ended, and with it all its connections that were not over; before that the machine
+    /// has kept a thread waiting for so long.
+    pub(crate) fn server_ended(&mut self, start: u32, end: End, stalled: Duration) {
         self.ended = start;
-        self.sent.iter_mut().for_each(|sent| sent.server_ended(start, end));
+        self.sent
+            .iter_mut()
+            .for_each(|sent| sent.server_ended(start, end, stalled));
     }
 
     /// The connection is over.

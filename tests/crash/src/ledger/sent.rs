@@ -28,8 +28,18 @@ pub(crate) struct Loss {
     pub(crate) kill: u32,
     /// From the acceptance of the earliest missing unit to the kill; zero where nothing is missing.
     pub(crate) time: Duration,
+    /// For how long the machine kept a thread waiting before the kill.
+    pub(crate) stalled: Duration,
     /// Accepted before the kill, and in no segment.
     pub(crate) units: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Kill {
+    number: u32,
+    at: Time,
+    /// For how long the machine kept a thread waiting before.
+    stalled: Duration,
 }
 
 #[derive(Debug)]
@@ -47,7 +57,7 @@ pub(super) struct Sent {
     /// What came first: the publisher left, or the server ended.
     end: Option<End>,
     /// The kill that the server died of, perhaps after the publisher had left.
-    killed: Option<(u32, Time)>,
+    killed: Option<Kill>,
 }
 
 impl Sent {
@@ -75,15 +85,20 @@ impl Sent {
     /// What is told first holds.
     pub(super) fn end(&mut self, end: End) {
         self.end.get_or_insert(end);
-        if let End::Killed { kill, at } = end {
-            self.killed = Some((kill, at));
-        }
     }
 
     /// This start of the server has ended.
-    pub(super) fn server_ended(&mut self, start: u32, end: End) {
-        if self.start == start {
-            self.end(end);
+    pub(super) fn server_ended(&mut self, start: u32, end: End, stalled: Duration) {
+        if self.start != start {
+            return;
+        }
+        self.end(end);
+        if let End::Killed { kill, at } = end {
+            self.killed = Some(Kill {
+                number: kill,
+                at,
+                stalled,
+            });
         }
     }
 
@@ -173,7 +188,7 @@ impl Sent {
         match (self.end, self.killed, self.missing()) {
             (None, ..) => Ok(None),
             (Some(End::Left { .. } | End::Stopped { .. }), _, None) => Ok(None),
-            (Some(_), Some((kill, killed)), missing) => self.judge_loss(kill, killed, missing).map(Some),
+            (Some(_), Some(kill), missing) => self.judge_loss(kill, missing).map(Some),
             (Some(end), None, missing) => missing.map_or(Ok(None), |(missing, accepted)| {
                 Err(Violation::LostByEnd {
                     missing,
@@ -185,20 +200,22 @@ impl Sent {
         }
     }
 
-    fn judge_loss(&self, kill: u32, killed: Time, missing: Option<(UnitId, Time)>) -> Result<Loss, Violation> {
-        let time = missing.map_or(Duration::ZERO, |(_, accepted)| accepted.until(killed));
+    fn judge_loss(&self, kill: Kill, missing: Option<(UnitId, Time)>) -> Result<Loss, Violation> {
+        let time = missing.map_or(Duration::ZERO, |(_, accepted)| accepted.until(kill.at));
         match missing {
             Some((missing, accepted)) if time > LOSS_MAX => Err(Violation::LostByKill {
                 missing,
-                kill,
+                kill: kill.number,
                 accepted,
-                killed,
+                killed: kill.at,
+                stalled: kill.stalled,
                 found: self.counts(),
             }),
             _ => Ok(Loss {
                 connection: self.connection,
-                kill,
+                kill: kill.number,
                 time,
+                stalled: kill.stalled,
                 units: self.count_missing(),
             }),
         }
@@ -223,6 +240,14 @@ impl Sent {
         Counts {
             pictures: counts(Track::Video),
             frames: counts(Track::Audio),
+        }
+    }
+}
+
+impl End {
+    pub(crate) fn at(self) -> Time {
+        match self {
+            Self::Killed { at, .. } | Self::Left { at } | Self::Stopped { at } => at,
         }
     }
 }

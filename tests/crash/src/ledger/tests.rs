@@ -51,7 +51,9 @@ impl Story {
     /// The last unit was accepted 40 ms before.
     fn kill(mut self, kill: u32) -> Self {
         let at = self.time();
-        self.ledger.end(self.connection, End::Killed { kill, at });
+        self.ledger
+            .server_ended(self.start, End::Killed { kill, at }, Duration::ZERO);
+        self.start += 1;
         self
     }
 
@@ -187,6 +189,7 @@ fn a_history_in_order_is_accepted() {
         connection: 0,
         kill: 1,
         time: Duration::from_millis(3 * PICTURE_MS),
+        stalled: Duration::ZERO,
         units: 5,
     };
     assert_eq!(story.ledger.losses(), [expected]);
@@ -208,6 +211,7 @@ fn a_kill_may_lose_what_came_last_and_no_more() {
         kill: 1,
         accepted: Time(Duration::from_millis(93 * PICTURE_MS)),
         killed: Time(Duration::from_millis(100 * PICTURE_MS)),
+        stalled: Duration::ZERO,
         found: Counts {
             pictures: [93, 100],
             frames: [100, 100],
@@ -256,7 +260,9 @@ fn a_unit_accepted_after_the_kill_may_be_lost_or_kept() {
         story
             .ledger
             .accept(0, Track::Video, Time(at.0 + Duration::from_millis(1)));
-        story.ledger.end(0, End::Killed { kill: 1, at });
+        story
+            .ledger
+            .server_ended(1, End::Killed { kill: 1, at }, Duration::ZERO);
         let mut story = story.list(&listing(0, 0, &[plain(0)])).read(0, (0, 0..kept, 0..50));
         assert_eq!(story.ledger.finish(), Ok(()));
         assert_eq!(
@@ -574,7 +580,9 @@ fn a_second_publisher_is_found() {
     assert_eq!(story.ledger.open(1), Err(expected));
     // Behind the server's end another one may come, also before the first has noticed.
     let at = story.time();
-    story.ledger.server_ended(1, End::Killed { kill: 1, at });
+    story
+        .ledger
+        .server_ended(1, End::Killed { kill: 1, at }, Duration::ZERO);
     assert_eq!(story.ledger.open(1), Ok(None));
     assert_eq!(story.ledger.open(2), Ok(Some(1)));
     let judged = story
@@ -593,7 +601,9 @@ fn a_publisher_who_left_just_before_a_kill_may_lose_as_much() {
     let story = |killed_after_ms: u64| {
         let mut story = Story::new().publish(100).leave();
         let at = Time(story.time().0 + Duration::from_millis(killed_after_ms));
-        story.ledger.server_ended(1, End::Killed { kill: 1, at });
+        story
+            .ledger
+            .server_ended(1, End::Killed { kill: 1, at }, Duration::ZERO);
         story.start = 2;
         story
             .publish(50)
@@ -641,7 +651,7 @@ fn a_stop_loses_nothing_that_the_server_has_acknowledged() {
         let mut story = Story::new().publish(100);
         story.ledger.acknowledge(0, [98, 97]);
         let at = story.time();
-        story.ledger.server_ended(1, End::Stopped { at });
+        story.ledger.server_ended(1, End::Stopped { at }, Duration::ZERO);
         let story = story.list(&listing(0, 0, &[lasting(0, 98)]));
         let mut story = story.read(0, (0, 0..pictures, 0..frames));
         (story.ledger.is_complete(), story.ledger.finish())
