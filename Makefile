@@ -41,7 +41,8 @@ crash: ## Kill the release build CRASH_KILLS (100) times under 40 publishers, th
 	$(WITNESS) disconnect --server $(TARGET)/release/alluvium
 
 crash-quick: ## The same with the build that is tested: 20 kills, and 300 cut off
-	$(CARGO) build -p alluvium-server --bin alluvium -p alluvium-crash --locked
+	$(CARGO) build -p alluvium-server --bin alluvium --locked
+	$(CARGO) build -p alluvium-crash --locked
 	$(WITNESS) kills --server $(TARGET)/debug/alluvium --kills 20
 	$(WITNESS) disconnect --server $(TARGET)/debug/alluvium --publishers 300
 
