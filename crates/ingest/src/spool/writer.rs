@@ -338,7 +338,11 @@ impl Writer {
             made => made?,
         };
         channel.append(session.channel.as_bytes())?;
-        if self.sync { channel.sync() } else { Ok(()) }
+        if self.sync {
+            channel.sync()?;
+            self.disk.sync_folder(&session.path)?;
+        }
+        Ok(())
     }
 
     fn finish(&self, mut open: Open, facts: Facts) -> Spooled {
