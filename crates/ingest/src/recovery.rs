@@ -157,16 +157,20 @@ impl Ingest {
             error!(event = "segment_lost", %session, files = files.len(), "segments in the spool do not say whose they are; they stay there");
             return;
         };
-        if let Err(error) = self.catalog.bucket(&bucket).await {
-            error!(%bucket, %session, %error, files = files.len(), "segments in the spool stay there: their bucket is gone");
-            return;
-        }
         let storing = Storing {
             ingest: Arc::clone(self),
             bucket,
             channel,
             stop: stop.clone(),
         };
+        match storing.has_bucket().await {
+            Ok(true) => {}
+            Ok(false) => {
+                error!(bucket = %storing.bucket, %session, files = files.len(), "segments in the spool stay there: their bucket is gone");
+                return;
+            }
+            Err(_) => return,
+        }
         for file in files {
             if storing.set_aside(session, file).await.is_err() {
                 return;

@@ -242,6 +242,17 @@ impl Storing {
         found
     }
 
+    /// Whether the bucket is still there.
+    pub(crate) async fn has_bucket(&self) -> Result<bool, Stop> {
+        let key = self.channel.segment_key(UnixTime::default());
+        let bucket = self
+            .persist("looking for the bucket", &key, is_final, || {
+                self.ingest.catalog.bucket(&self.bucket)
+            })
+            .await?;
+        Ok(bucket.is_ok())
+    }
+
     /// Ends the session in the catalog; the channel is free from then on. A server that stops first leaves that to the
     /// next start.
     pub(crate) async fn close(&self, lease: &Lease, at: UnixTime) {
