@@ -86,14 +86,18 @@ impl Ingest {
         let CutOff { lease, running, files } = session;
         let (bucket, channel) = (&lease.bucket, &lease.channel);
         let found = files.len();
-        let storing = Storing::of(&lease, Arc::clone(self), stop);
+        let storing = Storing::of(&lease, Arc::clone(self), stop.clone());
         match self.list_files(&storing, &lease, files).await {
             Ok((segments, ended)) => {
                 self.spool.close_session(lease.session).await;
                 storing.close(&lease, ended).await;
                 info!(event = "recovered", %bucket, %channel, files = found, segments, "a publish that was cut off with the server is listed to its end");
             }
-            Err(Stop::Fenced) => warn!(%bucket, %channel, "another publisher has the channel that was to be recovered"),
+            Err(Stop::Fenced) => {
+                self.fenced(&lease);
+                drop(running);
+                return self.set_rest_aside(&lease, &stop).await;
+            }
             Err(Stop::Left) => {
                 info!(%bucket, %channel, "stopped before all was recovered; the next start goes on");
             }
@@ -141,6 +145,19 @@ impl Ingest {
         }
         let now = self.clock.now();
         Ok((segments, lister.media_end().map_or(now, |end| end.min(now))))
+    }
+
+    /// Keeps what is left of a session that was fenced while it was recovered.
+    async fn set_rest_aside(self: &Arc<Self>, lease: &Lease, stop: &CancellationToken) {
+        match self.spool.leftover(lease.session).await {
+            Ok(left) => {
+                let channel = Some((lease.bucket.clone(), lease.channel.clone()));
+                self.set_late_aside(Leftover { channel, ..left }, stop).await;
+            }
+            Err(error) => {
+                warn!(bucket = %lease.bucket, channel = %lease.channel, %error, "what a fenced session has left stays in the spool until the next start");
+            }
+        }
     }
 
     /// Keeps what can no longer be listed, without a change to any playlist.

@@ -194,6 +194,12 @@ impl Spool {
         self.aside(Self::read_leftovers).await
     }
 
+    /// What one session has left here.
+    pub(crate) async fn leftover(self: &Arc<Self>, session: SessionId) -> io::Result<Leftover> {
+        self.aside(move |spool| spool.read_leftover(session, &spool.session_folder(session)))
+            .await
+    }
+
     /// Does file work where it may block.
     async fn aside<T: Send + 'static>(self: &Arc<Self>, work: impl FnOnce(&Self) -> T + Send + 'static) -> T {
         match self.runs {
