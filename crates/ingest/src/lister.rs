@@ -36,6 +36,8 @@ pub(crate) struct Lister {
     last_name: Option<UnixTime>,
     /// Media is missing before the next segment.
     gap: bool,
+    /// Of this session.
+    media_end: Option<UnixTime>,
     playlist: Playlist,
     listed: Listed,
 }
@@ -56,6 +58,10 @@ impl Lister {
             next_discontinuity_sequence: lease.next_discontinuity_sequence,
             last_name: lease.last_name,
             gap: false,
+            media_end: {
+                let last = lease.window.last().filter(|last| last.session == lease.session);
+                last.map(SegmentRecord::ends)
+            },
             playlist: Playlist {
                 key: lease.channel.playlist_key(&lease.playlist_name),
                 attributes: playlist_attributes(lease.config.frag_duration_s),
@@ -195,6 +201,7 @@ impl Lister {
         self.next_sequence += 1;
         self.next_discontinuity_sequence = record.discontinuity_sequence + 1;
         self.last_name = Some(name);
+        self.media_end = Some(record.ends());
         let listable_from = self.withdraw_if_deleted(&record).await?.unwrap_or(listable_from);
         self.window.push(entry(&record));
         self.window.retain_from(listable_from);
@@ -371,11 +378,9 @@ impl Lister {
         }
     }
 
-    /// Where the media ends that is listed.
+    /// Where the media of the session ends that is recorded; `None` where there is none.
     pub(crate) fn media_end(&self) -> Option<UnixTime> {
-        let last = self.window.entries().last()?;
-        let duration = Duration::from_micros(last.duration.saturating_mul(100) / 9);
-        Some(UnixTime::from_millis(last.program_date_time_ms).plus(duration))
+        self.media_end
     }
 
     fn now(&self) -> UnixTime {

@@ -109,7 +109,7 @@ impl Ingest {
         drop(running);
     }
 
-    /// Gives how many segments were listed, and when the session's media ended.
+    /// Gives how many segments were listed, and when the session ended.
     async fn list_files(
         self: &Arc<Self>,
         storing: &Storing,
@@ -139,12 +139,15 @@ impl Ingest {
             lister.list_repaired(repaired).await?;
             segments += 1;
         }
-        // The process may have ended between the record of its last segment and the playlist.
-        if lister.media_end().is_some() {
-            lister.publish().await?;
-        }
-        let now = self.clock.now();
-        Ok((segments, lister.media_end().map_or(now, |end| end.min(now))))
+        let ended = match lister.media_end() {
+            Some(end) => {
+                // The process may have ended between the record of its last segment and the playlist.
+                lister.publish().await?;
+                end.min(self.clock.now())
+            }
+            None => storing.last_heard(lease).await?,
+        };
+        Ok((segments, ended))
     }
 
     /// Keeps what is left of a session that was fenced while it was recovered.

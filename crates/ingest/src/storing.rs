@@ -242,6 +242,21 @@ impl Storing {
         found
     }
 
+    /// When the open session was heard of last, as far as its node told.
+    pub(crate) async fn last_heard(&self, lease: &Lease) -> Result<UnixTime, Stop> {
+        let key = self.channel.playlist_key(&lease.playlist_name);
+        let live = self
+            .persist("looking at the session", &key, is_final, || {
+                self.ingest.catalog.live_session(&self.bucket, &self.channel)
+            })
+            .await?;
+        match live {
+            Ok(Some(live)) if live.epoch == lease.epoch => Ok(live.last_media),
+            Ok(_) | Err(catalog::Error::NotFound { .. }) => Err(Stop::Fenced),
+            Err(error) => Err(Stop::Failed(error.to_string())),
+        }
+    }
+
     /// Whether the bucket is still there.
     pub(crate) async fn has_bucket(&self) -> Result<bool, Stop> {
         let key = self.channel.segment_key(UnixTime::default());
