@@ -139,15 +139,8 @@ impl Lister {
     }
 
     /// What can be kept of a file whose bytes are not sure.
-    pub(crate) async fn repair(&self, spooled: Spooled) -> Option<Repaired> {
-        let path = spooled.path().to_owned();
-        match self.storing.ingest.spool.repair(spooled).await {
-            Ok(repaired) => repaired,
-            Err(error) => {
-                error!(event = "segment_lost", path = %path.display(), %error, "a segment in the spool can be neither read nor mended");
-                None
-            }
-        }
+    async fn repair(&self, spooled: Spooled) -> Option<Repaired> {
+        self.storing.ingest.spool.repair(spooled).await
     }
 
     /// Lists a segment; one that turns out to be damaged is mended first.
@@ -349,11 +342,6 @@ impl Lister {
             Ok(_) | Err(catalog::Error::NotFound { .. }) => Err(Stop::Fenced),
             Err(error) => Err(Stop::Failed(error.to_string())),
         }
-    }
-
-    /// A file with this order comes next; where files before it are missing, so is media.
-    pub(crate) fn expect_gap_before(&mut self, order: u64) {
-        self.gap |= order > self.next_sequence;
     }
 
     /// Media is missing before what comes next.

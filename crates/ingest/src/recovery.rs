@@ -118,7 +118,13 @@ impl Ingest {
     ) -> Result<(usize, UnixTime), Stop> {
         let mut lister = Lister::resuming(Arc::clone(self), lease.clone(), storing.stop.clone()).await?;
         let mut segments = 0;
-        for found in files {
+        // Where a file is missing, so is media.
+        let mut due = lease.next_sequence;
+        let mut files = files.into_iter().peekable();
+        while let Some(found) = files.next() {
+            let order = found.place.order;
+            let is_due = order <= due;
+            due = due.max(order.saturating_add(1));
             match storing.standing(lease.session, &found).await? {
                 Standing::New => {}
                 Standing::Recorded => {
@@ -130,12 +136,17 @@ impl Ingest {
                     continue;
                 }
             }
-            let order = found.place.order;
-            let Some(repaired) = lister.repair(found).await else {
+            if !is_due {
+                lister.expect_gap();
+            }
+            let (repaired, marked) = self.spool.repair_before(found, files.peek().cloned()).await;
+            if let (Some(next), Some(marked)) = (files.peek_mut(), marked) {
+                *next = marked;
+            }
+            let Some(repaired) = repaired else {
                 lister.expect_gap();
                 continue;
             };
-            lister.expect_gap_before(order);
             lister.list_repaired(repaired).await?;
             segments += 1;
         }

@@ -163,14 +163,8 @@ impl Storing {
     /// was accepted is thrown away, and no reader sees a change.
     pub(crate) async fn set_aside(&self, session: SessionId, spooled: Spooled) -> Result<(), Stop> {
         let (bucket, channel) = (&self.bucket, &self.channel);
-        let path = spooled.path().to_owned();
-        let repaired = match self.ingest.spool.repair(spooled).await {
-            Ok(Some(repaired)) => repaired,
-            Ok(None) => return Ok(()),
-            Err(error) => {
-                error!(event = "segment_lost", path = %path.display(), %error, "a segment in the spool can be neither read nor mended");
-                return Ok(());
-            }
+        let Some(repaired) = self.ingest.spool.repair(spooled).await else {
+            return Ok(());
         };
         let found = Spooled {
             place: repaired.place,
@@ -183,7 +177,7 @@ impl Storing {
                     warn!(event = "set_aside", %bucket, %channel, %key, "a segment came too late to be listed; it is stored, but in no playlist");
                 }
                 Err(Damaged) => {
-                    error!(event = "segment_lost", %bucket, %channel, path = %path.display(), "a segment in the spool was damaged, and is lost");
+                    error!(event = "segment_lost", %bucket, %channel, path = %repaired.path.display(), "a segment in the spool was damaged, and is lost");
                     return Ok(());
                 }
             }

@@ -2,8 +2,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use alluvium_hls::Salvage;
+use alluvium_hls::{Salvage, Salvaged};
 use alluvium_store::Crc64;
+use tracing::{error, info};
 
 use super::name::{FileName, Form};
 use super::{COPY_FILE, Facts, Place, Spool, Spooled, State};
@@ -20,9 +21,21 @@ pub(crate) struct Repaired {
 
 impl Spool {
     /// Looks at every byte of a file that a killed process or a failing disk has left: one that is whole is taken as it
-    /// is, another is cut back to its whole access units. `None`: it held none, and is gone.
-    pub(crate) async fn repair(self: &Arc<Self>, found: Spooled) -> io::Result<Option<Repaired>> {
-        self.aside(move |spool| spool.repair_now(found)).await
+    /// is, another is cut back to its whole access units. `None`: it held none, and is gone; or it can be neither read nor
+    /// mended now, as the log says.
+    pub(crate) async fn repair(self: &Arc<Self>, found: Spooled) -> Option<Repaired> {
+        self.aside(move |spool| spool.repair_now(found, None)).await
+    }
+
+    /// As [`repair`](Self::repair), of a file that `next` comes after. Where something is missing in between, the name of
+    /// that one says so before it comes to be so: whoever comes after a process that dies in between knows it.
+    pub(crate) async fn repair_before(
+        self: &Arc<Self>,
+        found: Spooled,
+        mut next: Option<Spooled>,
+    ) -> (Option<Repaired>, Option<Spooled>) {
+        self.aside(move |spool| (spool.repair_now(found, next.as_mut()), next))
+            .await
     }
 
     /// Whether there is no such file.
@@ -31,7 +44,15 @@ impl Spool {
         found.is_err_and(|error| says_gone(&error))
     }
 
-    fn repair_now(&self, found: Spooled) -> io::Result<Option<Repaired>> {
+    fn repair_now(&self, found: Spooled, next: Option<&mut Spooled>) -> Option<Repaired> {
+        let path = found.path().to_owned();
+        self.try_repair(found, next).unwrap_or_else(|error| {
+            error!(event = "segment_lost", path = %path.display(), %error, "a segment in the spool can be neither read nor mended");
+            None
+        })
+    }
+
+    fn try_repair(&self, found: Spooled, next: Option<&mut Spooled>) -> io::Result<Option<Repaired>> {
         let Spooled { place, state } = found;
         let (path, sure) = match state {
             State::Whole(path, facts) => match self.tally(&path) {
@@ -49,29 +70,45 @@ impl Spool {
             State::Torn(path) => (path, None),
             State::Unsynced(path, sure) => (path, Some(sure)),
         };
-        match self.cut_back(&path, sure) {
-            Ok(Some(facts)) => {
-                let name = FileName {
-                    place,
-                    form: Form::Whole(facts),
-                };
-                let repaired = path.with_file_name(name.to_string());
-                self.disk.rename(&path, &repaired)?;
-                Ok(Some(Repaired {
-                    path: repaired,
-                    place,
-                    facts,
-                    cut: true,
-                }))
-            }
-            Ok(None) => self.disk.remove(&path).map(|()| None),
-            Err(error) if says_gone(&error) => Ok(None),
-            Err(error) => Err(error),
+        let salvaged = match self.salvage(&path, sure) {
+            Err(error) if says_gone(&error) => return Ok(None),
+            salvaged => salvaged?,
+        };
+        if let Some(next) = next {
+            self.mark_gap_before(next);
         }
+        let Some((salvaged, length)) = salvaged else {
+            return self.disk.remove(&path).map(|()| None);
+        };
+        if salvaged.length < length {
+            // A store that has the bytes too was told that they never change.
+            match self.disk.is_shared(&path)? {
+                true => self.copy_front(&path, salvaged.length)?,
+                false => self.disk.truncate(&path, salvaged.length)?,
+            }
+        }
+        let (length, crc64) = self.tally(&path)?;
+        let facts = Facts {
+            length,
+            crc64,
+            duration: salvaged.duration,
+        };
+        let name = FileName {
+            place,
+            form: Form::Whole(facts),
+        };
+        let repaired = path.with_file_name(name.to_string());
+        self.disk.rename(&path, &repaired)?;
+        Ok(Some(Repaired {
+            path: repaired,
+            place,
+            facts,
+            cut: true,
+        }))
     }
 
-    /// Cuts the file back to its whole access units, of its `sure` first bytes, and says what it holds then.
-    fn cut_back(&self, path: &Path, sure: Option<u64>) -> io::Result<Option<Facts>> {
+    /// What can be kept of the file's `sure` first bytes, and how many there are in all.
+    fn salvage(&self, path: &Path, sure: Option<u64>) -> io::Result<Option<(Salvaged, u64)>> {
         let mut salvage = Salvage::new();
         let mut length = 0;
         let mut left = sure.unwrap_or(u64::MAX);
@@ -79,22 +116,37 @@ impl Spool {
             length += piece.len() as u64;
             salvage.push(take_front(piece, &mut left));
         })?;
-        let Some(salvaged) = salvage.finish() else {
-            return Ok(None);
-        };
-        if salvaged.length < length {
-            // A store that holds the bytes too has been told that they never change.
-            match self.disk.is_shared(path)? {
-                true => self.copy_front(path, salvaged.length)?,
-                false => self.disk.truncate(path, salvaged.length)?,
-            }
+        Ok(salvage.finish().map(|salvaged| (salvaged, length)))
+    }
+
+    /// Best effort: as long as this process lives it knows without.
+    fn mark_gap_before(&self, next: &mut Spooled) {
+        if next.place.discontinuity {
+            return;
         }
-        let (length, crc64) = self.tally(path)?;
-        Ok(Some(Facts {
-            length,
-            crc64,
-            duration: salvaged.duration,
-        }))
+        let place = Place {
+            discontinuity: true,
+            ..next.place
+        };
+        let form = match &next.state {
+            State::Whole(_, facts) => Form::Whole(*facts),
+            State::Torn(_) | State::Unsynced(..) => Form::Open,
+        };
+        let path = next.path().with_file_name(FileName { place, form }.to_string());
+        if self.disk.rename(next.path(), &path).is_ok() {
+            // Before anything else is: a crash must not keep the cut and forget the mark.
+            if let Some(folder) = path.parent()
+                && let Err(error) = self.disk.sync_folder(folder)
+            {
+                info!(folder = %folder.display(), %error, "a folder in the spool cannot be synced");
+            }
+            next.place = place;
+            next.state = match &next.state {
+                State::Whole(_, facts) => State::Whole(path, *facts),
+                State::Torn(_) => State::Torn(path),
+                State::Unsynced(_, sure) => State::Unsynced(path, *sure),
+            };
+        }
     }
 
     /// Puts a copy of the file's first bytes in its place.
