@@ -1,9 +1,10 @@
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use alluvium_catalog::Unended;
 use alluvium_hls::LiveWindow;
-use alluvium_oss::ObjectKey;
+use alluvium_oss::{BucketName, ObjectKey, UnixTime};
 use alluvium_store::{self as store, Condition, Put, recorded_etag};
 use bytes::Bytes;
 use tokio::time::{MissedTickBehavior, interval, sleep};
@@ -48,47 +49,67 @@ impl Ingest {
         let Some(window) = self.config.reconnect_window else {
             return;
         };
-        let due = match self
-            .catalog
-            .unended(self.clock.now().minus(window), ENDED_AT_ONCE_MAX)
-            .await
-        {
-            Ok(due) => due,
-            Err(error) => {
-                warn!(%error, "cannot ask for playlists to end");
-                return;
+        let closed_before = self.clock.now().minus(window);
+        let mut standing = HashMap::new();
+        for unended in self.unended(closed_before).await {
+            if let Some(found) = self.standing(&unended).await {
+                standing.insert(place(&unended), found);
             }
-        };
-        for unended in due {
-            match self.end(&unended).await {
-                Ok(()) => {}
-                Err(error) => {
-                    warn!(bucket = %unended.bucket, channel = %unended.channel, %error, "a playlist could not be ended yet");
-                }
+        }
+        if standing.is_empty() {
+            return;
+        }
+        // Whoever has come back before a playlist was looked at is told now, and whoever does so later puts another one.
+        for unended in self.unended(closed_before).await {
+            let Some(found) = standing.remove(&place(&unended)) else {
+                continue;
+            };
+            if let Err(error) = self.end(&unended, found).await {
+                warn!(bucket = %unended.bucket, channel = %unended.channel, %error, "a playlist could not be ended yet");
             }
         }
     }
 
-    async fn end(&self, unended: &Unended) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        let Unended {
-            bucket,
-            channel,
-            playlist_name,
-            ..
-        } = unended;
-        let key = channel.playlist_key(playlist_name);
-        match self.store.get(bucket, &key, None).await {
-            // Nothing was recorded, or its owner has deleted it: there is nothing to end.
-            Err(store::Error::NotFound { .. }) => {}
-            Err(error) => return Err(error.into()),
-            Ok(standing) => {
-                let etag = standing.info.etag.clone();
-                let text = String::from_utf8_lossy(&standing.bytes().await?).into_owned();
-                match self.put_ended(unended, &key, &text, etag).await {
-                    Ok(()) => info!(%bucket, %channel, "nobody came back: the playlist has its ENDLIST"),
-                    Err(store::Error::Precondition { .. }) => debug!(%bucket, %channel, "the playlist is live again"),
-                    Err(error) => return Err(error.into()),
+    async fn unended(&self, closed_before: UnixTime) -> Vec<Unended> {
+        match self.catalog.unended(closed_before, ENDED_AT_ONCE_MAX).await {
+            Ok(due) => due,
+            Err(error) => {
+                warn!(%error, "cannot ask for playlists to end");
+                Vec::new()
+            }
+        }
+    }
+
+    async fn standing(&self, unended: &Unended) -> Option<Standing> {
+        let Unended { bucket, channel, .. } = unended;
+        let key = channel.playlist_key(&unended.playlist_name);
+        let found = async {
+            let found = self.store.get(bucket, &key, None).await?;
+            let etag = found.info.etag.clone();
+            let text = String::from_utf8_lossy(&found.bytes().await?).into_owned();
+            Ok(Standing::Playlist { text, etag })
+        };
+        match found.await {
+            Ok(found) => Some(found),
+            Err(store::Error::NotFound { .. }) => Some(Standing::Nothing),
+            Err(error) => {
+                warn!(%bucket, %channel, %error, "a playlist could not be ended yet");
+                None
+            }
+        }
+    }
+
+    async fn end(&self, unended: &Unended, standing: Standing) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let Unended { bucket, channel, .. } = unended;
+        if let Standing::Playlist { text, etag } = standing {
+            let key = channel.playlist_key(&unended.playlist_name);
+            match self.put_ended(unended, &key, &text, etag).await {
+                Ok(()) => info!(%bucket, %channel, "nobody came back: the playlist has its ENDLIST"),
+                Err(store::Error::Precondition { .. }) => {
+                    debug!(%bucket, %channel, "the playlist has changed since it was looked at");
+                    return Ok(());
                 }
+                Err(error) => return Err(error.into()),
             }
         }
         self.catalog.mark_ended(unended).await?;
@@ -114,6 +135,22 @@ impl Ingest {
             .when(Condition::Etag(standing_etag));
         self.store.put(&unended.bucket, key, put).await.map(drop)
     }
+}
+
+/// What stands where a playlist is to be ended.
+enum Standing {
+    /// Nothing was recorded, or its owner has deleted it: there is nothing to end.
+    Nothing,
+    Playlist {
+        text: String,
+        etag: String,
+    },
+}
+
+/// Which playlist it is.
+fn place(unended: &Unended) -> (BucketName, ObjectKey) {
+    let key = unended.channel.playlist_key(&unended.playlist_name);
+    (unended.bucket.clone(), key)
 }
 
 /// A playlist all of whose segments were withdrawn, ended, with the numbers that it had.
