@@ -141,7 +141,12 @@ impl Catalog for SimCatalog {
     }
 
     async fn open_session(&self, open: OpenSession) -> Result<Lease, Error> {
-        self.call("open_session", self.records().open_session(open)).await
+        let opened = async {
+            let lease = self.records().open_session(open).await?;
+            self.caller.world.opened(lease.session);
+            Ok(lease)
+        };
+        self.call("open_session", opened).await
     }
 
     async fn renew(&self, lease: &Lease, activity: Activity) -> Result<(), Error> {
@@ -149,8 +154,12 @@ impl Catalog for SimCatalog {
     }
 
     async fn append_segment(&self, lease: &Lease, segment: SegmentRecord) -> Result<Appended, Error> {
-        self.call("append_segment", self.records().append_segment(lease, segment))
-            .await
+        let appended = async {
+            let appended = self.records().append_segment(lease, segment).await?;
+            self.caller.world.appended(lease.session);
+            Ok(appended)
+        };
+        self.call("append_segment", appended).await
     }
 
     async fn close_session(&self, lease: &Lease, at: UnixTime) -> Result<(), Error> {

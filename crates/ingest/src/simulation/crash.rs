@@ -31,8 +31,13 @@ struct Simulation {
     /// Publishes of which something may be missing: the log has told of a gap, or the disk has forgotten what was never
     /// synced.
     damaged: BTreeSet<usize>,
+    /// Publishes of which something was in the spool when the machine crashed or a disk failed: whether a file is whole
+    /// may be forgotten.
+    doubtful: BTreeSet<usize>,
     /// Of those before this one nothing is left in the spool.
     settled: usize,
+    /// From when to when each process lived.
+    lives: Vec<(i64, i64)>,
     /// The machine has crashed, and the spool was not synced.
     has_forgotten: bool,
 }
@@ -82,9 +87,8 @@ enum Death {
 /// What a killed process may lose, of all that it has received.
 const LOST_MS_MAX: i64 = 250;
 
-/// What stands before the bytes that a crash has destroyed is doubted with them: a picture, of those that come slowest
-/// here, or a packet of audio.
-const DOUBTED_MS_MAX: i64 = 200;
+/// What stands before the bytes that a crash has destroyed is doubted with them: a picture, or the frames of a packet.
+const DOUBTED_MAX: [usize; 2] = [1, 2];
 
 impl Simulation {
     fn new(setting: &Setting) -> Self {
@@ -104,20 +108,23 @@ impl Simulation {
             owed: BTreeMap::new(),
             written: BTreeSet::new(),
             damaged: BTreeSet::new(),
+            doubtful: BTreeSet::new(),
             settled: 0,
+            lives: Vec::new(),
             has_forgotten: false,
         }
     }
 
     /// Lets a process live; gives how many steps it made.
     fn live(&mut self, plan: &LifePlan) -> usize {
-        let (told, first) = (gaps_told(), self.feed.count());
+        let (told, faults, first) = (gaps_told(), self.world.disk_faults(), self.feed.count());
         if self.left().is_empty() {
             self.settled = first;
         }
         self.world.set_weather(plan.weather);
         let life = Life::of(plan.dies_after);
-        let mut ended_ms = self.world.now_ms();
+        let began_ms = self.world.now_ms();
+        let mut ended_ms = began_ms;
         let steps = match self.node.start(life) {
             None => {
                 let may_fail = plan.dies_after.is_some() || plan.weather.fails() || plan.outages;
@@ -139,7 +146,11 @@ impl Simulation {
                 process.life.steps()
             }
         };
+        self.lives.push((began_ms, self.world.now_ms()));
         self.note_death(plan.death, first, ended_ms);
+        if self.world.disk_faults() > faults {
+            self.doubtful.extend(self.settled..self.feed.count());
+        }
         if gaps_told() > told {
             self.damaged.extend(self.settled..self.feed.count());
         }
@@ -188,6 +199,7 @@ impl Simulation {
         if death == Death::Crash {
             self.node.disk.crash();
             self.written.clear();
+            self.doubtful.extend(self.settled..publishes.len());
             if !self.node.config.spool_sync {
                 self.damaged.extend(self.settled..publishes.len());
                 self.has_forgotten = true;
@@ -199,9 +211,14 @@ impl Simulation {
                 let count = |sent: &Vec<i64>| sent.iter().filter(|at| **at <= ms).count();
                 fed.sent.each_ref().map(count)
             };
+            let after_kill = sent_by(ended_ms - LOST_MS_MAX);
+            let [video, audio] = after_kill;
             let owed = Owed {
-                after_kill: sent_by(ended_ms - LOST_MS_MAX),
-                after_crash: sent_by(ended_ms - LOST_MS_MAX - DOUBTED_MS_MAX),
+                after_kill,
+                after_crash: [
+                    video.saturating_sub(DOUBTED_MAX[0]),
+                    audio.saturating_sub(DOUBTED_MAX[1]),
+                ],
             };
             self.owed.insert(publish, owed);
         }
@@ -294,12 +311,12 @@ impl Simulation {
                     gap || last != publish
                 }
             };
-            // Where a disk has forgotten something, nobody can know that it was nothing.
-            if due || !self.damaged.contains(&publish) {
+            if due || !self.doubtful.contains(&publish) && !self.damaged.contains(&publish) {
                 assert_eq!(record.discontinuity, due && last.is_some(), "{record:?}, gap {gap}");
             }
             last = Some(publish);
         }
+        self.check_history(&recorded);
         for unit in &self.written {
             let publish = usize::from(unit.publish);
             let listed = listed.get(&publish).copied().unwrap_or_default();
@@ -313,6 +330,37 @@ impl Simulation {
             let listed = listed.get(publish).copied().unwrap_or_default();
             let enough = listed.iter().zip(owed.after_kill).all(|(listed, owed)| *listed >= owed);
             assert!(enough, "publish {publish}: {listed:?} listed of {owed:?}");
+        }
+    }
+
+    /// Every session is in the history, ended when its media did, or its process.
+    fn check_history(&self, recorded: &[(SegmentRecord, Vec<Unit>)]) {
+        let (bucket, channel) = (&self.world.bucket, &self.world.channel);
+        let history = now(self.world.records.recent_sessions(bucket, channel, 100)).expect("memory");
+        for session in &history {
+            let (started, ended) = (session.started.as_millis(), session.ended.as_millis());
+            let life = self
+                .lives
+                .iter()
+                .find(|(began, end)| (*began..=*end).contains(&started));
+            let (_, end) = *life.expect("a session begins while a process lives");
+            assert!(
+                ended <= end + AHEAD_MS_MAX,
+                "{session:?} of a process that ended at {end}"
+            );
+        }
+        let publishes = self.feed.publishes();
+        for (record, units) in recorded {
+            let session = history.iter().find(|session| session.session == record.session);
+            let session = session.expect("a session that recorded is in the history");
+            for unit in units {
+                let sent = publishes[usize::from(unit.publish)].sent[unit.kind as usize].get(unit.number as usize);
+                let sent = *sent.expect("what is recorded was sent");
+                assert!(
+                    session.ended.as_millis() >= sent - BEHIND_MS_MAX,
+                    "{session:?} with {unit:?}, sent at {sent}"
+                );
+            }
         }
     }
 }
@@ -339,6 +387,12 @@ async fn outages_over(world: Arc<World>) {
 fn gaps_told() -> usize {
     told("gap_begins") + told("segment_lost")
 }
+
+/// By which a date may be behind the clock: an encoder's own stands still while it stalls.
+const BEHIND_MS_MAX: i64 = 11_000;
+
+/// By which a date may be ahead of the clock: the media of a segment.
+const AHEAD_MS_MAX: i64 = 4_000;
 
 /// Three seconds of pictures.
 const STEADY: Plan = Plan {

@@ -15,6 +15,8 @@ pub(super) struct Reader {
     entries: BTreeMap<u64, Entry>,
     /// EXT-X-MEDIA-SEQUENCE and EXT-X-DISCONTINUITY-SEQUENCE.
     counted: (u64, u64),
+    /// The sequence behind the last segment.
+    end: u64,
     /// The last EXT-X-TARGETDURATION, and whose.
     target_duration_s: Option<(SessionId, u64)>,
 }
@@ -75,6 +77,10 @@ impl Reader {
                 .map_err(|wrong| format!("segment {sequence}, {}: {wrong}", line.uri))?;
             sequence += 1;
         }
+        if sequence < self.end {
+            return Err(format!("ends at {sequence} after {}", self.end));
+        }
+        self.end = sequence;
         self.see_target_duration(&playlist, sequence)
     }
 

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use alluvium_catalog::{Catalog, MemoryCatalog, SegmentRecord};
+use alluvium_catalog::{Catalog, MemoryCatalog, SegmentRecord, SessionId};
 use alluvium_oss::{Acl, BucketName, ChannelConfig, ChannelName, Clock, ObjectKey, OwnerId, PlaylistName, UnixTime};
 use alluvium_store::{self as store, Body, MemoryStore, ObjectInfo, ObjectStore, Put};
 use futures_util::FutureExt;
@@ -36,6 +36,8 @@ struct State {
     late: Vec<(i64, ObjectKey, Put)>,
     /// The CRC-64 of objects whose bytes nobody has looked at.
     believed: BTreeMap<ObjectKey, u64>,
+    /// The session opened last.
+    writer: Option<SessionId>,
     /// How often a disk has failed.
     disk_faults: u64,
     wrong: Option<String>,
@@ -120,6 +122,7 @@ impl World {
                 },
                 late: Vec::new(),
                 believed: BTreeMap::new(),
+                writer: None,
                 disk_faults: 0,
                 wrong: None,
             }),
@@ -175,6 +178,18 @@ impl World {
         self.state().wrong.get_or_insert(format!("at {at} ms: {what}"));
     }
 
+    pub(super) fn opened(&self, session: SessionId) {
+        self.state().writer = Some(session);
+    }
+
+    /// A segment was recorded, which only the newest session may do.
+    pub(super) fn appended(&self, session: SessionId) {
+        let writer = self.state().writer;
+        if writer != Some(session) {
+            self.wrong(format!("{session:?} records while {writer:?} has the channel"));
+        }
+    }
+
     /// For whoever reads the log of a run.
     pub(super) fn tell(&self, what: std::fmt::Arguments<'_>) {
         let at_ms = self.now_ms() - BEGINNING_MS;
@@ -187,6 +202,10 @@ impl World {
 
     pub(super) fn reader(&self) -> MutexGuard<'_, Reader> {
         self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn disk_faults(&self) -> u64 {
+        self.state().disk_faults
     }
 
     /// Whether an operation on a disk fails.
