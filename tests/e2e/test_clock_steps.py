@@ -3,6 +3,7 @@
 What they do meanwhile is said in decision 17.
 """
 
+import signal
 import time
 
 import oss2
@@ -70,7 +71,10 @@ class Bench:
 
 @pytest.fixture
 def bench(faults, tmp_path, media):
-    with Server(tmp_path / "data", faults=faults) as server:
+    config = tmp_path / "alluvium.toml"
+    # A publisher that falls silent is ended by nobody but the one that waits for its channel.
+    config.write_text("[rtmp]\nsilence_timeout_s = 3600\n")
+    with Server(tmp_path / "data", config=config, faults=faults) as server:
         bucket = client.make_bucket(server, BUCKET, oss2.BUCKET_ACL_PUBLIC_READ)
         play_url = client.make_channel(bucket, CHANNEL, frag_duration=FRAG_DURATION_S).play_url
         with player.Watcher(play_url, tmp_path / "segments") as watcher:
@@ -176,3 +180,21 @@ def test_a_crash_while_the_clock_is_put_back_loses_no_number_and_no_date(bench):
     with bench.push():
         assert_waiting(bench, before[-1], bench.wait_for_more())
     assert discontinuities(bench) == [last + 1]
+
+
+def test_a_silent_publisher_is_replaced_whatever_the_clock_says(bench):
+    with bench.push() as stalled:
+        bench.wait_for_more(1)
+        stalled.send(signal.SIGSTOP)
+        bench.step(-STEP_S)
+        pushes = []
+
+        def taken_over():
+            """As an encoder does that tries again until it is let in."""
+            if not pushes or not pushes[-1].running():
+                pushes.append(bench.push())
+            return discontinuities(bench)
+
+        until(taken_over, "the second publisher in the playlist")
+        pushes[-1].kill()
+    bench.wait_until_idle()

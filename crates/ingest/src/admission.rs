@@ -13,6 +13,7 @@ use tracing::{error, warn};
 use crate::Ingest;
 use crate::sessions::Running;
 use crate::storing::Storing;
+use crate::stream::Now;
 
 /// A publisher's place: the right to append to the channel, and its entry among the running sessions.
 pub(crate) struct Admitted {
@@ -138,7 +139,7 @@ impl Ingest {
     /// Waits for a session of this channel that is ending, and ends one that has fallen silent, so that what it
     /// accepted is listed before the new session begins.
     async fn take_over(&self, bucket: &BucketName, channel: &ChannelName) -> Result<Running, Refusal> {
-        let now = self.clock.now();
+        let now = Now::by(&*self.clock);
         let entered = self.sessions.enter(bucket, channel, now, self.config.busy_within);
         match tokio::time::timeout(self.config.take_over_timeout, entered).await {
             Ok(Ok(running)) => Ok(running),

@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use alluvium_oss::UnixTime;
+use tokio::time::Instant;
 use tracing::warn;
 
 use crate::sessions::Channel;
@@ -18,7 +18,7 @@ pub(crate) struct Duels {
 #[derive(Debug, Clone, Copy)]
 struct Duel {
     changes: u32,
-    last: UnixTime,
+    last: Instant,
 }
 
 /// For how long after the last change of hands the ones before it count.
@@ -35,7 +35,7 @@ const CHANNELS_MAX: usize = 1024;
 
 impl Duels {
     /// After how much silence the channel may change hands now; `usual` where there is no duel.
-    pub(crate) fn busy_within(&self, channel: &Channel, now: UnixTime, usual: Duration) -> Duration {
+    pub(crate) fn busy_within(&self, channel: &Channel, now: Instant, usual: Duration) -> Duration {
         match self.recent.get(channel) {
             Some(duel) if duel.is_remembered(now) => {
                 let doublings = duel.changes.saturating_sub(CHANGES_FREE).min(16);
@@ -47,7 +47,7 @@ impl Duels {
     }
 
     /// The channel changes hands.
-    pub(crate) fn taken_over(&mut self, channel: &Channel, now: UnixTime) {
+    pub(crate) fn taken_over(&mut self, channel: &Channel, now: Instant) {
         if self.recent.len() >= CHANNELS_MAX {
             self.forget(now);
         }
@@ -63,7 +63,7 @@ impl Duels {
         }
     }
 
-    fn forget(&mut self, now: UnixTime) {
+    fn forget(&mut self, now: Instant) {
         self.recent.retain(|_, duel| duel.is_remembered(now));
         if self.recent.len() >= CHANNELS_MAX
             && let Some(oldest) = self.recent.iter().min_by_key(|(_, duel)| duel.last)
@@ -75,8 +75,8 @@ impl Duels {
 }
 
 impl Duel {
-    fn is_remembered(&self, now: UnixTime) -> bool {
-        now.since(self.last) < MEMORY
+    fn is_remembered(&self, now: Instant) -> bool {
+        now.duration_since(self.last) < MEMORY
     }
 }
 
@@ -95,20 +95,20 @@ mod tests {
     #[test]
     fn the_silence_asked_for_doubles_up_to_its_limit_and_is_forgotten_after_a_minute() {
         let (mut duels, channel) = (Duels::default(), channel(0));
-        let now = UnixTime::from_secs(1000);
+        let now = Instant::now();
         for seconds in [3, 3, 6, 12, 24, 30, 30] {
             assert_eq!(duels.busy_within(&channel, now, USUAL), Duration::from_secs(seconds));
             duels.taken_over(&channel, now);
         }
-        assert_eq!(duels.busy_within(&channel, now.plus(MEMORY), USUAL), USUAL);
-        duels.taken_over(&channel, now.plus(MEMORY));
-        assert_eq!(duels.busy_within(&channel, now.plus(MEMORY), USUAL), USUAL);
+        assert_eq!(duels.busy_within(&channel, now + MEMORY, USUAL), USUAL);
+        duels.taken_over(&channel, now + MEMORY);
+        assert_eq!(duels.busy_within(&channel, now + MEMORY, USUAL), USUAL);
     }
 
     #[test]
     fn a_longer_setting_stays() {
         let (mut duels, channel) = (Duels::default(), channel(0));
-        let (now, long) = (UnixTime::from_secs(1000), Duration::from_secs(100));
+        let (now, long) = (Instant::now(), Duration::from_secs(100));
         duels.taken_over(&channel, now);
         duels.taken_over(&channel, now);
         assert_eq!(duels.busy_within(&channel, now, long), long);
@@ -116,9 +116,9 @@ mod tests {
 
     #[test]
     fn the_oldest_are_forgotten_at_the_limit_of_channels() {
-        let mut duels = Duels::default();
+        let (mut duels, now) = (Duels::default(), Instant::now());
         for number in 0..=CHANNELS_MAX {
-            duels.taken_over(&channel(number), UnixTime::from_millis(number as i64));
+            duels.taken_over(&channel(number), now + Duration::from_millis(number as u64));
         }
         assert_eq!(duels.recent.len(), CHANNELS_MAX);
         assert!(!duels.recent.contains_key(&channel(0)));

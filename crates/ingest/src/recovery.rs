@@ -13,6 +13,7 @@ use crate::lister::Lister;
 use crate::sessions::Running;
 use crate::spool::{Leftover, Spooled};
 use crate::storing::{Standing, Stop, Storing};
+use crate::stream::Now;
 
 /// Sessions recovered side by side: a store groups what comes at once.
 const RECOVERED_AT_ONCE_MAX: usize = 64;
@@ -51,7 +52,7 @@ impl Ingest {
         for lease in self.catalog.open_sessions(&self.node).await? {
             let entered = self
                 .sessions
-                .enter(&lease.bucket, &lease.channel, self.clock.now(), Duration::ZERO);
+                .enter(&lease.bucket, &lease.channel, Now::by(&*self.clock), Duration::ZERO);
             let Ok(running) = entered.await else { continue };
             running.ending();
             let files = by_session.remove(&lease.session).map_or(Vec::new(), |left| left.files);

@@ -51,7 +51,7 @@ impl Media {
                     timestamp_ms,
                     payload,
                 } => {
-                    self.running.heard(now.wall);
+                    self.running.heard(now);
                     self.heard = now.instant;
                     self.stream.receive(kind, timestamp_ms, payload, now);
                 }

@@ -1,12 +1,14 @@
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use alluvium_oss::{BucketName, ChannelName, UnixTime};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::duels::Duels;
+use crate::stream::Now;
 
 /// The sessions that run in this process, by channel.
 ///
@@ -29,7 +31,10 @@ pub(crate) type Channel = (BucketName, ChannelName);
 
 #[derive(Debug)]
 struct Session {
-    /// Unix milliseconds.
+    began: Instant,
+    /// How long after `began` media came last, in milliseconds: the wall clock may be stepped meanwhile.
+    last_media_after_ms: AtomicU64,
+    /// The same by the wall clock, Unix milliseconds.
     last_media: AtomicI64,
     /// Somebody else takes the channel over: finish.
     replaced: CancellationToken,
@@ -69,7 +74,7 @@ impl Sessions {
         &self,
         bucket: &BucketName,
         channel: &ChannelName,
-        now: UnixTime,
+        now: Now,
         busy_within: Duration,
     ) -> Result<Running, Busy> {
         let channel = (bucket.clone(), channel.clone());
@@ -81,7 +86,7 @@ impl Sessions {
         }
     }
 
-    fn try_enter(&self, channel: &Channel, now: UnixTime, busy_within: Duration) -> Result<Entry, Busy> {
+    fn try_enter(&self, channel: &Channel, now: Now, busy_within: Duration) -> Result<Entry, Busy> {
         let Channels { running, duels } = &mut *self.lock();
         let Some(before) = running.get(channel) else {
             let session = Arc::new(Session::new(now));
@@ -93,12 +98,12 @@ impl Sessions {
             }));
         };
         if !before.ending.is_cancelled() {
-            let idle = now.since(UnixTime::from_millis(before.last_media.load(Ordering::Relaxed)));
-            if idle < duels.busy_within(channel, now, busy_within) {
+            let idle = before.idle(now.instant);
+            if idle < duels.busy_within(channel, now.instant, busy_within) {
                 return Err(Busy { idle });
             }
             if !before.replaced.is_cancelled() {
-                duels.taken_over(channel, now);
+                duels.taken_over(channel, now.instant);
                 before.replaced.cancel();
             }
         }
@@ -112,20 +117,30 @@ impl Sessions {
 }
 
 impl Session {
-    fn new(now: UnixTime) -> Self {
+    fn new(now: Now) -> Self {
         Self {
-            last_media: AtomicI64::new(now.as_millis()),
+            began: now.instant,
+            last_media_after_ms: AtomicU64::new(0),
+            last_media: AtomicI64::new(now.wall.as_millis()),
             replaced: CancellationToken::new(),
             ending: CancellationToken::new(),
             ended: CancellationToken::new(),
         }
     }
+
+    fn idle(&self, now: Instant) -> Duration {
+        let last_media = Duration::from_millis(self.last_media_after_ms.load(Ordering::Relaxed));
+        now.duration_since(self.began).saturating_sub(last_media)
+    }
 }
 
 impl Running {
     /// Media came.
-    pub(crate) fn heard(&self, at: UnixTime) {
-        self.session.last_media.store(at.as_millis(), Ordering::Relaxed);
+    pub(crate) fn heard(&self, at: Now) {
+        let after = at.instant.duration_since(self.session.began);
+        let after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
+        self.session.last_media_after_ms.store(after_ms, Ordering::Relaxed);
+        self.session.last_media.store(at.wall.as_millis(), Ordering::Relaxed);
     }
 
     /// When media last came; at first, when the session began.
@@ -153,12 +168,19 @@ impl Drop for Running {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use super::*;
 
     const BUSY_WITHIN: Duration = Duration::from_secs(3);
 
-    fn at(seconds: i64) -> UnixTime {
-        UnixTime::from_secs(seconds)
+    /// The wall clock goes back all the time; that must not matter.
+    fn at(seconds: u64) -> Now {
+        static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+        Now {
+            wall: UnixTime::from_secs(1_000_000).minus(Duration::from_secs(100 * seconds)),
+            instant: *BEGAN + Duration::from_secs(seconds),
+        }
     }
 
     fn channel() -> (BucketName, ChannelName) {

@@ -261,7 +261,7 @@ async fn a_second_publisher_takes_over_from_a_silent_one_and_loses_nothing_of_it
     house.push(&mut first, 3).await;
     // Two of the three seconds are in a segment that is complete: everything sent has been read by then.
     house.playlist_when(&channel, |text| segments(text).len() == 1).await;
-    house.clock.advance(Duration::from_secs(4));
+    house.pass(Duration::from_secs(4)).await;
     let mut second = house.publishing("camera").await;
     assert_eq!(first.refusal().await.code, "NetStream.Publish.BadName");
     let records = house

@@ -164,6 +164,14 @@ impl House {
         encoder
     }
 
+    /// Lets time pass, by every clock.
+    pub(crate) async fn pass(&self, duration: Duration) {
+        self.clock.advance(duration);
+        tokio::time::pause();
+        tokio::time::advance(duration).await;
+        tokio::time::resume();
+    }
+
     /// Sends `seconds` of media at 25 pictures a second with a random access unit each second; the clock goes along.
     pub(crate) async fn push(&self, encoder: &mut Encoder, seconds: u32) {
         for _ in 0..seconds {
