@@ -127,7 +127,7 @@ impl Lister {
                 facts,
                 cut: false,
             }),
-            State::Torn(_) | State::Unsynced(..) => self.repair(spooled).await,
+            State::Torn(_) | State::Unsynced(..) => self.storing.repair(spooled, None).await?,
         };
         match repaired {
             Some(repaired) => self.list_repaired(repaired).await,
@@ -138,11 +138,6 @@ impl Lister {
         }
     }
 
-    /// What can be kept of a file whose bytes are not sure.
-    async fn repair(&self, spooled: Spooled) -> Option<Repaired> {
-        self.storing.ingest.spool.repair(spooled).await
-    }
-
     /// Lists a segment; one that turns out to be damaged is mended first.
     pub(crate) async fn list_repaired(&mut self, repaired: Repaired) -> Result<(), Stop> {
         let place = repaired.place;
@@ -150,7 +145,7 @@ impl Lister {
             return Ok(());
         };
         let state = State::Torn(repaired.path);
-        if let Some(mended) = self.repair(Spooled { place, state }).await
+        if let Some(mended) = self.storing.repair(Spooled { place, state }, None).await?
             && let Ok(()) = self.try_list(mended).await?
         {
             return Ok(());

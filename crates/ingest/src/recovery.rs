@@ -140,11 +140,7 @@ impl Ingest {
             if !is_due {
                 lister.expect_gap();
             }
-            let (repaired, marked) = self.spool.repair_before(found, files.peek().cloned()).await;
-            if let (Some(next), Some(marked)) = (files.peek_mut(), marked) {
-                *next = marked;
-            }
-            let Some(repaired) = repaired else {
+            let Some(repaired) = storing.repair(found, files.peek_mut()).await? else {
                 lister.expect_gap();
                 continue;
             };

@@ -34,7 +34,7 @@ pub(crate) use disk::DiskFile;
 pub(crate) use disk::{Disk, LocalDisk};
 pub(crate) use gap::Gap;
 use name::{FileName, Form};
-pub(crate) use repair::Repaired;
+pub(crate) use repair::{Inspected, Repaired};
 use writer::{Command, FileId, Folder, Writer};
 
 /// Batches (32 KiB or 150 ms) of one session that may wait to be written before its socket is no longer read: 1 MiB.

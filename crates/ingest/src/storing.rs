@@ -1,4 +1,5 @@
 use std::fmt::Display;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,13 +9,13 @@ use alluvium_oss::{BucketName, ChannelName, ObjectKey, UnixTime};
 use alluvium_store::{self as store, Attributes, Condition, Put, recorded_etag};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::Ingest;
 use crate::retry::Retry;
-use crate::spool::{Facts, Spooled, State};
+use crate::spool::{Facts, Inspected, Repaired, Spooled, State};
 
 /// Names tried for one segment when objects that are not ours stand under the first ones; the steps between them double,
 /// from a millisecond to nine hours.
@@ -25,6 +26,9 @@ const ATTEMPT_MAX: Duration = Duration::from_secs(120);
 
 /// An attempt that is under way when the server stops is waited for so long.
 const ATTEMPT_WHILE_STOPPING_MAX: Duration = Duration::from_secs(10);
+
+/// A disk that is full, read-only or failing is waited for so long before a segment that must be mended on it is given up.
+const MENDING_MAX: Duration = Duration::from_secs(3600);
 
 /// Records of a channel looked at in one go.
 const RECORDS_PAGE: usize = 256;
@@ -163,7 +167,7 @@ impl Storing {
     /// was accepted is thrown away, and no reader sees a change.
     pub(crate) async fn set_aside(&self, session: SessionId, spooled: Spooled) -> Result<(), Stop> {
         let (bucket, channel) = (&self.bucket, &self.channel);
-        let Some(repaired) = self.ingest.spool.repair(spooled).await else {
+        let Some(repaired) = self.repair(spooled, None).await? else {
             return Ok(());
         };
         let found = Spooled {
@@ -184,6 +188,35 @@ impl Storing {
         }
         self.ingest.spool.remove(repaired.path);
         Ok(())
+    }
+
+    /// What can be kept of a file in the spool whose bytes are not sure; waits for a disk that does not let it be mended
+    /// now. Where something is missing between it and `next`, the name of that one says so before it comes to be so.
+    /// `None`: there is no media in it, or it can be neither read nor mended, as the log says.
+    pub(crate) async fn repair(&self, found: Spooled, next: Option<&mut Spooled>) -> Result<Option<Repaired>, Stop> {
+        let spool = &self.ingest.spool;
+        let (key, path) = (self.channel.segment_key(found.place.name), found.path().to_owned());
+        let lost = |error| {
+            error!(event = "segment_lost", path = %path.display(), %error, "a segment in the spool can be neither read nor mended");
+            None
+        };
+        let torn = match spool.inspect(found).await {
+            Ok(Inspected::Sound(repaired)) => return Ok(Some(repaired)),
+            Ok(Inspected::Gone) => return Ok(None),
+            Ok(Inspected::Torn(torn)) => torn,
+            Err(error) => return Ok(lost(error)),
+        };
+        if let Some(next) = next {
+            *next = spool.mark_gap_before(next.clone()).await;
+        }
+        let begun = Instant::now();
+        let is_given_up = |_: &io::Error| begun.elapsed() >= MENDING_MAX;
+        let cut_back = self
+            .persist("mending a segment in the spool", &key, is_given_up, || {
+                spool.cut_back(torn.clone()).boxed()
+            })
+            .await?;
+        Ok(cut_back.unwrap_or_else(lost))
     }
 
     /// What the channel's records say of a segment that was found in the spool. The records of one session stand

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use alluvium_hls::{Salvage, Salvaged};
 use alluvium_store::Crc64;
-use tracing::{error, info};
+use tracing::{info, warn};
 
 use super::name::{FileName, Form};
 use super::{COPY_FILE, Facts, Place, Spool, Spooled, State};
@@ -19,23 +19,42 @@ pub(crate) struct Repaired {
     pub(crate) cut: bool,
 }
 
+/// What a look at every byte of a file has found.
+#[derive(Debug, Clone)]
+pub(crate) enum Inspected {
+    /// It holds what its name says.
+    Sound(Repaired),
+    /// Something of it is missing or wrong, and must be cut off.
+    Torn(Torn),
+    /// It is gone.
+    Gone,
+}
+
+/// A file that is to be cut back.
+#[derive(Debug, Clone)]
+pub(crate) struct Torn {
+    path: PathBuf,
+    place: Place,
+    length: u64,
+    /// Its whole access units, if it has any.
+    kept: Option<Salvaged>,
+}
+
 impl Spool {
-    /// Looks at every byte of a file that a killed process or a failing disk has left: one that is whole is taken as it
-    /// is, another is cut back to its whole access units. `None`: it held none, and is gone; or it can be neither read nor
-    /// mended now, as the log says.
-    pub(crate) async fn repair(self: &Arc<Self>, found: Spooled) -> Option<Repaired> {
-        self.aside(move |spool| spool.repair_now(found, None)).await
+    /// Looks at every byte of a file that a killed process or a failing disk has left.
+    pub(crate) async fn inspect(self: &Arc<Self>, found: Spooled) -> io::Result<Inspected> {
+        self.aside(move |spool| spool.inspect_now(found)).await
     }
 
-    /// As [`repair`](Self::repair), of a file that `next` comes after. Where something is missing in between, the name of
-    /// that one says so before it comes to be so: whoever comes after a process that dies in between knows it.
-    pub(crate) async fn repair_before(
-        self: &Arc<Self>,
-        found: Spooled,
-        mut next: Option<Spooled>,
-    ) -> (Option<Repaired>, Option<Spooled>) {
-        self.aside(move |spool| (spool.repair_now(found, next.as_mut()), next))
-            .await
+    /// Cuts a file back to its whole access units. `None`: it held none, and is gone.
+    pub(crate) async fn cut_back(self: &Arc<Self>, torn: Torn) -> io::Result<Option<Repaired>> {
+        self.aside(move |spool| spool.cut_back_now(torn)).await
+    }
+
+    /// Writes into a file's name that media is missing before it: who comes after a process that dies meanwhile knows it
+    /// from there. Best effort: as long as this process lives it knows without.
+    pub(crate) async fn mark_gap_before(self: &Arc<Self>, next: Spooled) -> Spooled {
+        self.aside(move |spool| spool.mark_gap_before_now(next)).await
     }
 
     /// Whether there is no such file.
@@ -44,63 +63,77 @@ impl Spool {
         found.is_err_and(|error| says_gone(&error))
     }
 
-    fn repair_now(&self, found: Spooled, next: Option<&mut Spooled>) -> Option<Repaired> {
-        let path = found.path().to_owned();
-        self.try_repair(found, next).unwrap_or_else(|error| {
-            error!(event = "segment_lost", path = %path.display(), %error, "a segment in the spool can be neither read nor mended");
-            None
-        })
+    fn inspect_now(&self, found: Spooled) -> io::Result<Inspected> {
+        match self.try_inspect(found) {
+            Err(error) if says_gone(&error) => Ok(Inspected::Gone),
+            inspected => inspected,
+        }
     }
 
-    fn try_repair(&self, found: Spooled, next: Option<&mut Spooled>) -> io::Result<Option<Repaired>> {
+    fn try_inspect(&self, found: Spooled) -> io::Result<Inspected> {
         let Spooled { place, state } = found;
         let (path, sure) = match state {
-            State::Whole(path, facts) => match self.tally(&path) {
-                Ok(found) if found == (facts.length, facts.crc64) => {
-                    return Ok(Some(Repaired {
+            State::Whole(path, facts) => {
+                if self.tally(&path)? == (facts.length, facts.crc64) {
+                    return Ok(Inspected::Sound(Repaired {
                         path,
                         place,
                         facts,
                         cut: false,
                     }));
                 }
-                Err(error) if says_gone(&error) => return Ok(None),
-                found => found.map(|_| (path, None))?,
-            },
+                (path, None)
+            }
             State::Torn(path) => (path, None),
             State::Unsynced(path, sure) => (path, Some(sure)),
         };
-        let salvaged = match self.salvage(&path, sure) {
-            Err(error) if says_gone(&error) => return Ok(None),
-            salvaged => salvaged?,
+        let (kept, length) = self.salvage(&path, sure)?;
+        Ok(Inspected::Torn(Torn {
+            path,
+            place,
+            length,
+            kept,
+        }))
+    }
+
+    fn cut_back_now(&self, torn: Torn) -> io::Result<Option<Repaired>> {
+        let Torn {
+            path,
+            place,
+            length,
+            kept,
+        } = torn;
+        let Some(kept) = kept else {
+            if let Err(error) = self.disk.remove(&path) {
+                warn!(path = %path.display(), %error, "a file without media stays in the spool");
+            }
+            return Ok(None);
         };
-        if let Some(next) = next {
-            self.mark_gap_before(next);
-        }
-        let Some((salvaged, length)) = salvaged else {
-            return self.disk.remove(&path).map(|()| None);
-        };
-        if salvaged.length < length {
+        if kept.length < length {
             // A store that has the bytes too was told that they never change.
             match self.disk.is_shared(&path)? {
-                true => self.copy_front(&path, salvaged.length)?,
-                false => self.disk.truncate(&path, salvaged.length)?,
+                true => self.copy_front(&path, kept.length)?,
+                false => self.disk.truncate(&path, kept.length)?,
             }
         }
         let (length, crc64) = self.tally(&path)?;
         let facts = Facts {
             length,
             crc64,
-            duration: salvaged.duration,
+            duration: kept.duration,
         };
         let name = FileName {
             place,
             form: Form::Whole(facts),
         };
-        let repaired = path.with_file_name(name.to_string());
-        self.disk.rename(&path, &repaired)?;
+        let renamed = path.with_file_name(name.to_string());
+        // The old name says less, and is as good while this process lives.
+        let path = match self.disk.rename(&path, &renamed) {
+            Ok(()) => renamed,
+            Err(_) => path,
+        };
         Ok(Some(Repaired {
-            path: repaired,
+            path,
             place,
             facts,
             cut: true,
@@ -108,7 +141,7 @@ impl Spool {
     }
 
     /// What can be kept of the file's `sure` first bytes, and how many there are in all.
-    fn salvage(&self, path: &Path, sure: Option<u64>) -> io::Result<Option<(Salvaged, u64)>> {
+    fn salvage(&self, path: &Path, sure: Option<u64>) -> io::Result<(Option<Salvaged>, u64)> {
         let mut salvage = Salvage::new();
         let mut length = 0;
         let mut left = sure.unwrap_or(u64::MAX);
@@ -116,13 +149,12 @@ impl Spool {
             length += piece.len() as u64;
             salvage.push(take_front(piece, &mut left));
         })?;
-        Ok(salvage.finish().map(|salvaged| (salvaged, length)))
+        Ok((salvage.finish(), length))
     }
 
-    /// Best effort: as long as this process lives it knows without.
-    fn mark_gap_before(&self, next: &mut Spooled) {
+    fn mark_gap_before_now(&self, mut next: Spooled) -> Spooled {
         if next.place.discontinuity {
-            return;
+            return next;
         }
         let place = Place {
             discontinuity: true,
@@ -141,12 +173,13 @@ impl Spool {
                 info!(folder = %folder.display(), %error, "a folder in the spool cannot be synced");
             }
             next.place = place;
-            next.state = match &next.state {
-                State::Whole(_, facts) => State::Whole(path, *facts),
+            next.state = match next.state {
+                State::Whole(_, facts) => State::Whole(path, facts),
                 State::Torn(_) => State::Torn(path),
-                State::Unsynced(_, sure) => State::Unsynced(path, *sure),
+                State::Unsynced(_, sure) => State::Unsynced(path, sure),
             };
         }
+        next
     }
 
     /// Puts a copy of the file's first bytes in its place.

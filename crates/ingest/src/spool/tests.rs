@@ -99,7 +99,7 @@ async fn a_file_that_cannot_be_made_is_torn_and_the_next_one_stands_behind_a_dis
     session.append(&lost, b"lost").await;
     let lost = lost.finish(facts(b"lost")).await.unwrap();
     assert!(matches!(lost.state, State::Torn(_)));
-    assert_eq!(spool.repair(lost).await, None);
+    assert!(matches!(spool.inspect(lost).await, Ok(Inspected::Gone)));
 
     fs::remove_file(in_the_way).unwrap();
     let kept = session.create(place(2));
@@ -133,10 +133,15 @@ async fn a_whole_file_with_other_bytes_than_it_says_is_no_longer_whole() {
     let file = session.create(place(0));
     session.append(&file, b"abcd").await;
     let spooled = file.finish(facts(b"abcd")).await.unwrap();
-    let repaired = spool.repair(spooled.clone()).await.unwrap();
-    assert!(!repaired.cut);
+    let Ok(Inspected::Sound(sound)) = spool.inspect(spooled.clone()).await else {
+        panic!("not what was written");
+    };
+    assert!(!sound.cut);
     fs::write(spooled.path(), b"abcx").unwrap();
-    assert_eq!(spool.repair(spooled.clone()).await, None);
+    let Ok(Inspected::Torn(torn)) = spool.inspect(spooled.clone()).await else {
+        panic!("not what its name says");
+    };
+    assert_eq!(spool.cut_back(torn).await.unwrap(), None);
     assert!(!spooled.path().exists());
 }
 

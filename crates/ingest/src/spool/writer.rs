@@ -293,9 +293,8 @@ impl Writer {
             }
             Ok(file)
         });
-        match &file {
-            Ok(_) => drop(session.gap().end(&session.channel)),
-            Err(error) => session.gap().begin(&session.channel, error),
+        if let Err(error) = &file {
+            session.gap().begin(&session.channel, error);
         }
         Open {
             name,
@@ -408,6 +407,8 @@ impl Open {
         };
         match written {
             Ok(()) => {
+                // A full disk still makes files: only bytes show that it takes media again.
+                self.session.gap().end(&self.session.channel);
                 self.length += batch.len() as u64;
             }
             Err(error) => {
