@@ -11,6 +11,8 @@
 //! Any split of the bytes gives the same events. An error means that the framing is lost or a bound is passed, and ends
 //! the connection; everything else that is odd is an [`Event::Fault`], and the connection goes on.
 //!
+//! [`capture`] is the file of what a publisher sent: for looking at it later, and for tests.
+//!
 //! The crate never reads a socket, a clock or random bytes, never looks into media, never plays, and never decides who
 //! may publish. It keeps nothing that a peer has only announced: see [`Limits`] for each bound.
 //!
@@ -68,6 +70,7 @@
 mod acknowledgement;
 mod aggregate;
 pub mod amf0;
+pub mod capture;
 mod chunk;
 mod command;
 mod connection;
