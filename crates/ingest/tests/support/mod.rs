@@ -60,7 +60,30 @@ impl House {
             .await
             .unwrap();
         let folder = Arc::new(tempfile::tempdir().unwrap());
-        Self::on(make, configure, Arc::default(), catalog, clock, folder)
+        Self::on(
+            make,
+            configure,
+            Domains::new([], []),
+            Arc::default(),
+            catalog,
+            clock,
+            folder,
+        )
+    }
+
+    /// A house whose bucket has this host name to itself, so that the app of a publish URL is `live`.
+    pub(crate) async fn at_own_domain(host: &str) -> Self {
+        let house = Self::new().await;
+        let domains = Domains::new([], [(host.to_owned(), house.bucket.clone())]);
+        let House {
+            make,
+            objects,
+            catalog,
+            clock,
+            folder,
+            ..
+        } = house;
+        Self::on(make, |_| {}, domains, objects, catalog, clock, folder)
     }
 
     /// The next process of this node, with what this one has left; this one is given no more time to do anything.
@@ -68,6 +91,7 @@ impl House {
         Self::on(
             self.make,
             configure,
+            Domains::new([], []),
             Arc::clone(&self.objects),
             Arc::clone(&self.catalog),
             Arc::clone(&self.clock),
@@ -78,6 +102,7 @@ impl House {
     fn on(
         make: Make,
         configure: impl FnOnce(&mut Config),
+        domains: Domains,
         objects: Arc<MemoryStore>,
         catalog: Arc<MemoryCatalog>,
         clock: Arc<ManualClock>,
@@ -89,7 +114,7 @@ impl House {
         configure(&mut config);
         let ingest = make(
             config,
-            Domains::new([], []),
+            domains,
             NodeId::new("here"),
             Arc::new(store.clone()),
             catalog.clone(),
