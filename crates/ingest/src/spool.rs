@@ -9,7 +9,7 @@
 //! A file's name ([`FileName`]) says where the segment belongs and, once it is complete, what it must hold. So whoever
 //! finds the files of a killed process knows all that is needed to list them: see `recovery`.
 //!
-//! One thread writes all of it: see [`writer`].
+//! One thread writes all of it, and one removes: see [`writer`].
 
 mod disk;
 mod gap;
@@ -52,6 +52,8 @@ pub(crate) struct Spool {
     folder: PathBuf,
     disk: Arc<dyn Disk>,
     writer: Arc<Writer>,
+    /// Removes, which may take long.
+    remover: Arc<Writer>,
     runs: Runs,
 }
 
@@ -140,7 +142,8 @@ impl Spool {
     pub(crate) fn open(folder: &Path, disk: Arc<dyn Disk>, sync: bool, runs: Runs) -> io::Result<Self> {
         let spool = Self {
             folder: folder.to_owned(),
-            writer: Writer::new(Arc::clone(&disk), sync),
+            writer: Writer::new("spool-writer", Arc::clone(&disk), sync),
+            remover: Writer::new("spool-remover", Arc::clone(&disk), sync),
             disk,
             runs,
         };
@@ -151,10 +154,12 @@ impl Spool {
             .and_then(|()| spool.remove_probes())
             .and_then(|()| spool.probe())
             .map_err(|error| io::Error::new(error.kind(), format!("spool {}: {error}", folder.display())))?;
-        match runs {
-            Runs::OnThreads => spool.writer.start()?,
-            #[cfg(test)]
-            Runs::AsTasks => drop(tokio::spawn(Arc::clone(&spool.writer).run_as_task())),
+        for writer in [&spool.writer, &spool.remover] {
+            match runs {
+                Runs::OnThreads => writer.start()?,
+                #[cfg(test)]
+                Runs::AsTasks => drop(tokio::spawn(Arc::clone(writer).run_as_task())),
+            }
         }
         Ok(spool)
     }
@@ -177,15 +182,15 @@ impl Spool {
 
     /// A segment is stored and recorded: its file is needed no more.
     pub(crate) fn remove(&self, path: PathBuf) {
-        self.writer.push(Command::Remove { path });
+        self.remover.push(Command::Remove { path });
     }
 
     /// Removes the session's folder when no segment is left in it; what was removed before is gone then.
     pub(crate) async fn close_session(&self, session: SessionId) {
         let (done, closed) = oneshot::channel();
         let session = Folder::new(self.session_folder(session), String::new());
-        self.writer.push(Command::Close { session, done });
-        // The writer outlives every session.
+        self.remover.push(Command::Close { session, done });
+        // The remover outlives every session.
         let _ = closed.await;
     }
 
@@ -273,6 +278,7 @@ impl Spool {
 impl Drop for Spool {
     fn drop(&mut self) {
         self.writer.stop();
+        self.remover.stop();
     }
 }
 

@@ -1,4 +1,5 @@
 use std::fs;
+use std::sync::{Mutex, mpsc};
 
 use alluvium_catalog::SessionId;
 
@@ -179,4 +180,83 @@ fn says_which_folder_cannot_be_used() {
         error.to_string().contains(&file.path().display().to_string()),
         "{error}"
     );
+}
+
+/// The file system, where nothing is removed before the other end is gone.
+#[derive(Debug)]
+struct SlowToRemove(Mutex<mpsc::Receiver<()>>);
+
+impl SlowToRemove {
+    fn wait(&self) {
+        let _ = self.0.lock().unwrap().recv();
+    }
+}
+
+impl Disk for SlowToRemove {
+    fn create_folder(&self, path: &Path) -> io::Result<()> {
+        LocalDisk.create_folder(path)
+    }
+
+    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        LocalDisk.create(path)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        LocalDisk.rename(from, to)
+    }
+
+    fn read(&self, path: &Path, take: &mut dyn FnMut(&[u8])) -> io::Result<()> {
+        LocalDisk.read(path, take)
+    }
+
+    fn truncate(&self, path: &Path, length: u64) -> io::Result<()> {
+        LocalDisk.truncate(path, length)
+    }
+
+    fn is_shared(&self, path: &Path) -> io::Result<bool> {
+        LocalDisk.is_shared(path)
+    }
+
+    fn list(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
+        LocalDisk.list(folder)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        if FileName::parse(file_name(path).unwrap()).is_some() {
+            self.wait();
+        }
+        LocalDisk.remove(path)
+    }
+
+    fn remove_folder(&self, path: &Path) -> io::Result<()> {
+        self.wait();
+        LocalDisk.remove_folder(path)
+    }
+
+    fn sync_folder(&self, path: &Path) -> io::Result<()> {
+        LocalDisk.sync_folder(path)
+    }
+
+    fn free(&self, folder: &Path) -> io::Result<u64> {
+        LocalDisk.free(folder)
+    }
+}
+
+#[tokio::test]
+async fn what_is_written_does_not_wait_for_what_is_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (removals_go_on, gate) = mpsc::channel();
+    let disk = Arc::new(SlowToRemove(Mutex::new(gate)));
+    let spool = Spool::open(folder.path(), disk, false, Runs::OnThreads).unwrap();
+    let (over, other) = (spool.session_of(5), spool.session_of(6));
+    let stored = over.create(place(0)).finish(facts(b"")).await.unwrap();
+    spool.remove(stored.path().to_owned());
+    let file = other.create(place(0));
+    other.append(&file, b"written").await;
+    let written = file.finish(facts(b"written")).await.unwrap();
+    assert!(matches!(written.state, State::Whole(..)));
+    assert!(stored.path().exists());
+    drop(removals_go_on);
+    spool.close_session(SessionId::from_bits(5)).await;
+    assert!(!stored.path().parent().unwrap().exists());
 }

@@ -1,8 +1,12 @@
-//! Whoever writes the spool: one thread.
+//! Whoever writes the spool: one thread; and one that removes.
 //!
 //! ```text
-//!   sessions -- push --> [ queue ] -- all that has gathered --> create, write, rename, remove
+//!   sessions -- push --> [ queue ] -- all that has gathered --> create, write, rename
+//!   listers  -- push --> [ queue ] ---------------------------> remove
 //! ```
+//!
+//! A file system may give freed blocks back to the disk before it answers, which takes some disks a quarter of a second:
+//! as long as all that a killed process may lose. So nobody's batches wait for a removal.
 //!
 //! Batches of all sessions gather for [`GATHER`] before they are written, so that the thread is woken some fifty times a
 //! second whatever the number of publishers, instead of once for each batch; the end of a segment is not kept waiting.
@@ -107,6 +111,7 @@ impl Folder {
 /// The way to the thread.
 #[derive(Debug)]
 pub(super) struct Writer {
+    name: &'static str,
     disk: Arc<dyn Disk>,
     /// Files are made durable after each round.
     sync: bool,
@@ -141,8 +146,10 @@ struct Open {
 }
 
 impl Writer {
-    pub(super) fn new(disk: Arc<dyn Disk>, sync: bool) -> Arc<Self> {
+    /// Its thread is called `name`.
+    pub(super) fn new(name: &'static str, disk: Arc<dyn Disk>, sync: bool) -> Arc<Self> {
         Arc::new(Self {
+            name,
             disk,
             sync,
             next_id: AtomicU64::new(0),
@@ -157,7 +164,7 @@ impl Writer {
     pub(super) fn start(self: &Arc<Self>) -> io::Result<()> {
         let writer = Arc::clone(self);
         thread::Builder::new()
-            .name("spool-writer".to_owned())
+            .name(self.name.to_owned())
             .spawn(move || writer.run())
             .map(drop)
     }
