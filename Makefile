@@ -31,7 +31,7 @@ test: unit e2e crash-quick ## Everything `unit`, `e2e` and `crash-quick` run
 unit: setup ## Unit, property, conformance and documentation tests of every crate
 	$(CARGO) test --workspace --locked
 
-e2e: setup ## The real binary with ffmpeg, GStreamer and the client libraries; PYTEST_ARGS='-k name' picks tests
+e2e: setup ## The real binary with OBS, ffmpeg, GStreamer and the client libraries; PYTEST_ARGS='-k name' picks tests
 	$(VENV)/bin/python -m pytest tests/e2e $(PYTEST_ARGS)
 
 crash: ## Kill the release build CRASH_KILLS (100) times under 40 publishers, then cut off 2,000 at once: minutes

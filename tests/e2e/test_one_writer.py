@@ -104,7 +104,7 @@ def test_a_connection_whose_encoder_is_gone_without_a_word_is_replaced(server, b
     name, watcher = channel
     path, url = media.brisk(40), client.sign(bucket, name)
     with Relay(server.http_port) as relay:
-        first = encoder.ffmpeg(path, url.replace(f":{server.http_port}/", f":{relay.port}/"))
+        first = encoder.ffmpeg(path, relay.through(url, server.http_port))
         watcher.wait_for_sequence(2)
         relay.cut()
         first.kill()

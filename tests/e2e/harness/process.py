@@ -68,7 +68,7 @@ class Lines:
 class Process:
     """One running child: `out` and `err` are its streams."""
 
-    def __init__(self, command, env=None, cwd=None):
+    def __init__(self, command, env=None, cwd=None, pass_fds=()):
         self._child = subprocess.Popen(
             [str(word) for word in command],
             stdin=subprocess.DEVNULL,
@@ -80,6 +80,7 @@ class Process:
             env=None if env is None else {**os.environ, **env},
             cwd=cwd,
             preexec_fn=end_with_parent,
+            pass_fds=pass_fds,
         )
         self.out = Lines(self._child.stdout)
         self.err = Lines(self._child.stderr)
