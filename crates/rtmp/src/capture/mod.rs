@@ -14,8 +14,10 @@ mod error;
 mod expectation;
 mod file;
 mod head;
+mod redact;
 
 pub use error::Error;
 pub use expectation::Expectation;
 pub use file::Capture;
 pub use head::{HEAD_BYTES_MAX, Head};
+pub use redact::redact;

@@ -434,7 +434,7 @@ impl Carry {
 }
 
 /// Chunk size until a peer sets another (specification 5.4.1).
-const CHUNK_BYTES_DEFAULT: u32 = 128;
+pub(crate) const CHUNK_BYTES_DEFAULT: u32 = 128;
 
 #[cfg(test)]
 mod tests;

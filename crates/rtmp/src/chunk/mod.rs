@@ -5,5 +5,5 @@ mod decoder;
 mod encoder;
 mod header;
 
-pub(crate) use decoder::{Admission, Decoder, Message, Payload};
+pub(crate) use decoder::{Admission, CHUNK_BYTES_DEFAULT, Decoder, Message, Payload};
 pub(crate) use encoder::{Encoder, MESSAGE_BYTES_MAX, Outgoing};
