@@ -5,6 +5,7 @@
 #[path = "../../tests/support/mod.rs"]
 mod support;
 
+mod long_streams;
 mod recovery;
 mod store_faults;
 
