@@ -1,7 +1,8 @@
 //! The running server: rooms connected, listeners open, signals heard.
 
-use std::fs;
+use std::fs::{self, DirBuilder};
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -44,7 +45,12 @@ pub(crate) struct Data {
 impl Data {
     /// Opens the data folder, creating what is missing. Only one process can have it open.
     pub(crate) fn open(folder: &Path) -> Result<Self> {
-        fs::create_dir_all(folder).with_context(|| format!("data folder {}", folder.display()))?;
+        // What is in it is nobody else's; a folder that is there already keeps the mode that it has.
+        let mut private = DirBuilder::new();
+        private.recursive(true).mode(0o700);
+        private
+            .create(folder)
+            .with_context(|| format!("data folder {}", folder.display()))?;
         let store = LocalStore::open(&folder.join("objects"), LocalStoreConfig::default())?;
         let catalog = SqliteCatalog::open(&folder.join(CATALOG_FILE))?;
         Ok(Self {

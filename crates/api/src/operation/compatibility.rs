@@ -36,7 +36,7 @@ fn check<T: Ord + std::fmt::Debug>(documented: BTreeSet<T>, true_of_the_code: BT
     let wrong: Vec<_> = documented.difference(&true_of_the_code).collect();
     assert!(
         missing.is_empty() && wrong.is_empty(),
-        "docs/api-compatibility.md lacks {missing:#?}, and says what is not so: {wrong:#?}"
+        "the documentation lacks {missing:#?}, and says what is not so: {wrong:#?}"
     );
 }
 
@@ -66,6 +66,21 @@ fn every_operation_is_told_with_its_request() {
             Operation::Unsupported(what) => ((*what).to_owned(), request, false),
             offered => (format!("{offered:?}"), request, true),
         }
+    });
+    check(documented.collect(), offered.collect());
+}
+
+#[test]
+fn it_is_told_of_every_operation_whom_it_is_open_to() {
+    let document = include_str!("../../../../docs/security.md");
+    let (_, rights) = document.split_once("\n| operation | open to |\n").expect("the table");
+    let rows = rights.lines().skip(1).take_while(|line| line.starts_with('|'));
+    let documented = rows
+        .filter_map(|row| row.split('|').nth(1))
+        .map(|name| name.trim().to_owned());
+    let offered = TABLE.iter().filter_map(|(.., operation)| match operation {
+        Operation::Unsupported(_) => None,
+        offered => Some(format!("{offered:?}")),
     });
     check(documented.collect(), offered.collect());
 }
