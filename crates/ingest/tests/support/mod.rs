@@ -171,15 +171,7 @@ impl House {
 
     /// An encoder that is connected and asks for this.
     pub(crate) fn encoder_of(&self, request: PublishRequest) -> Encoder {
-        let (near, far) = tokio::io::duplex(1 << 20);
-        let peer: SocketAddr = "192.0.2.1:5000".parse().unwrap();
-        let served = tokio::spawn(Arc::clone(&self.ingest).serve_connection(far, peer, self.stop.clone()));
-        Encoder {
-            pipe: near,
-            publisher: Publisher::new(request, [7; 32]),
-            next_ms: 0,
-            served,
-        }
+        Encoder::connected(&self.ingest, request, &self.stop)
     }
 
     /// An encoder whose publish is accepted.
@@ -279,6 +271,19 @@ const IDR: &[u8] = &[0x17, 1, 0, 0, 0, 0, 0, 0, 4, 0x65, 0x88, 0x84, 0x00];
 const NON_IDR: &[u8] = &[0x27, 1, 0, 0, 0, 0, 0, 0, 4, 0x41, 0x9a, 0x24, 0x6c];
 
 impl Encoder {
+    /// An encoder that is connected to the service and asks for this.
+    pub(crate) fn connected(ingest: &Arc<Ingest>, request: PublishRequest, stop: &CancellationToken) -> Self {
+        let (near, far) = tokio::io::duplex(1 << 20);
+        let peer: SocketAddr = "192.0.2.1:5000".parse().unwrap();
+        let served = tokio::spawn(Arc::clone(ingest).serve_connection(far, peer, stop.clone()));
+        Self {
+            pipe: near,
+            publisher: Publisher::new(request, [7; 32]),
+            next_ms: 0,
+            served,
+        }
+    }
+
     /// Sends what is due and waits for the server's next word; `None` when it has closed the connection.
     pub(crate) async fn event(&mut self) -> Option<Event> {
         let mut buffer = [0; 4096];
@@ -339,6 +344,17 @@ impl Encoder {
     pub(crate) async fn unpublish(&mut self) {
         self.publisher.unpublish();
         self.send().await;
+    }
+
+    /// Sends these bytes as they are.
+    pub(crate) async fn say(&mut self, bytes: &[u8]) {
+        let _ = self.pipe.write_all(bytes).await;
+    }
+
+    /// Is refused, and goes.
+    pub(crate) async fn refused(mut self) {
+        self.refusal().await;
+        self.cut_off().await;
     }
 
     /// The network goes away without a word.
