@@ -1,6 +1,7 @@
 //! Media messages kept until it is known what to do with them.
 
 use crate::Kind;
+use crate::timeline::ahead_ms;
 
 /// Media messages in the order in which they arrived. Empty, it owns no memory.
 #[derive(Debug, Default)]
@@ -45,7 +46,7 @@ impl HeldTags {
     pub(crate) fn span_ms(&self) -> u32 {
         let Some(first) = self.tags.first() else { return 0 };
         // Two tracks may begin a little apart: only what lies ahead counts.
-        let ahead = |tag: &HeldTag| tag.timestamp_ms.wrapping_sub(first.timestamp_ms) as i32;
+        let ahead = |tag: &HeldTag| ahead_ms(tag.timestamp_ms, first.timestamp_ms);
         self.tags.last().map_or(0, ahead).max(0).unsigned_abs()
     }
 }

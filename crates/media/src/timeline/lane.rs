@@ -24,7 +24,7 @@ enum State {
 /// Where the track is.
 #[derive(Clone, Copy, Debug)]
 struct Line {
-    /// The last believed timestamp, unwrapped, ms. Its low 32 bits are the timestamp as carried.
+    /// The last believed timestamp, unwrapped, ms. Its low 31 bits are those of the timestamp as carried.
     unwrapped: i64,
     /// What makes an unwrapped timestamp one of the timeline, ms.
     offset: i64,
@@ -332,10 +332,17 @@ impl Line {
     }
 }
 
-/// The timestamp nearest to `reference` whose low 32 bits are `timestamp_ms`.
+/// The timestamp nearest to `reference` whose low 31 bits are those of `timestamp_ms`.
 fn unwrap(timestamp_ms: u32, reference: i64) -> i64 {
-    // The distance is taken modulo 2^32 and read as signed.
-    reference + i64::from(timestamp_ms.wrapping_sub(reference as u32) as i32)
+    reference + i64::from(ahead_ms(timestamp_ms, reference as u32))
+}
+
+/// How far a timestamp is ahead of another one, ms.
+///
+/// RTMP counts 32 bits; FFmpeg and OBS clear the top one, so that theirs wrap after 24.9 days. The distance is taken
+/// modulo 2^31, where both wraps are steps like any other.
+pub(crate) fn ahead_ms(timestamp_ms: u32, reference_ms: u32) -> i32 {
+    (timestamp_ms.wrapping_sub(reference_ms) << 1) as i32 >> 1
 }
 
 /// How many units that agree make a doubtful one right: two more frames cost 80 ms once, and two frames in a row stamped

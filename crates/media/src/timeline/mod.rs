@@ -17,7 +17,7 @@ mod lane;
 mod video;
 
 use audio::AudioPlacer;
-pub(crate) use lane::{Arrival, Settled, Then, Verdict};
+pub(crate) use lane::{Arrival, Settled, Then, Verdict, ahead_ms};
 use lane::{Lane, Neighbour};
 use video::VideoPlacer;
 

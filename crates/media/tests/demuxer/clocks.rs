@@ -185,6 +185,17 @@ fn wraps_leave_no_seam() {
 }
 
 #[test]
+fn times_of_31_bits_leave_no_seam_where_they_wrap() {
+    // FFmpeg and OBS clear the sign of FLV's timestamps: theirs wrap after 24.9 days, and where they pass zero.
+    for before in [60_000, 1_880] {
+        let run = Run::of(44_100, 0, 120_000, |_, ms| ((1 << 31) - before + ms) % (1 << 31));
+        run.assert_rises();
+        assert_eq!((run.names(), run.discontinuities), (vec![], 0));
+        assert!(run.worst_ms(0) < 2.0);
+    }
+}
+
+#[test]
 fn a_stream_of_fifty_days_has_no_seam() {
     // A picture in 500 ms for 50 days.
     let mut demuxer = Demuxer::new(Limits::default());
