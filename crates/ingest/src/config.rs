@@ -34,12 +34,17 @@ pub struct Config {
     pub reconnect_window: Option<Duration>,
     /// Records streams without video too, cut by time.
     pub audio_only: bool,
+    /// Bytes of each connection that goes wrong which are kept for a look at it; 0 keeps none.
+    pub capture_refused: u64,
+    /// Where they are kept.
+    pub capture_folder: PathBuf,
 }
 
 impl Config {
-    /// The defaults, with open segments kept below `spool_folder`.
+    /// The defaults, with open segments kept below `spool_folder`, and captures beside it.
     pub fn new(spool_folder: PathBuf) -> Self {
         Self {
+            capture_folder: spool_folder.with_file_name("captures"),
             spool_folder,
             spool_quota: 4 << 30,
             spool_free_min: 512 << 20,
@@ -53,6 +58,7 @@ impl Config {
             take_over_timeout: Duration::from_secs(10),
             reconnect_window: Some(Duration::from_secs(60)),
             audio_only: false,
+            capture_refused: 0,
         }
     }
 }

@@ -1,4 +1,5 @@
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::Ingest;
 use crate::admission::{Admitted, Refusal};
+use crate::captures::Captures;
 use crate::end::{End, Gone};
 use crate::recorder::Recorder;
 use crate::session::{Session, Taken, note};
@@ -31,11 +33,14 @@ impl Ingest {
         S: AsyncRead + AsyncWrite + Unpin + Send,
     {
         let connection = rtmp::Connection::new(self.config.limits, rand::random());
+        let kept = self.captures.as_ref().map(Captures::begin);
         let publisher = Publisher {
-            wire: Wire::new(socket, connection),
+            wire: Wire::new(socket, connection, kept),
             ingest: self,
             peer,
             stop,
+            encoder: None,
+            wrong: None,
         };
         publisher.serve().await;
     }
@@ -46,6 +51,10 @@ struct Publisher<S> {
     wire: Wire<S>,
     peer: SocketAddr,
     stop: CancellationToken,
+    /// How it names itself, once it has.
+    encoder: Option<String>,
+    /// What was wrong with what it has published.
+    wrong: Option<String>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Publisher<S> {
@@ -55,6 +64,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Publisher<S> {
                 Ok(request) => request,
                 Err(gone) => break gone,
             };
+            self.encoder = Some(request.encoder.clone());
             match self.ingest.admit(&request, self.peer, &self.stop).await {
                 Ok(admitted) => {
                     if let Err(gone) = self.publish(admitted, &request).await {
@@ -62,9 +72,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Publisher<S> {
                     }
                 }
                 Err(refusal) => {
+                    let capture = self.keep(&refusal.reason);
                     info!(
                         peer = %self.peer, app = ?without_query(&request.app), encoder = ?request.encoder,
-                        reason = ?refusal.reason, "publish refused"
+                        reason = ?refusal.reason, capture = shown(capture.as_deref()), "publish refused"
                     );
                     self.wire.refuse(&refusal);
                     break Gone::Closed;
@@ -74,9 +85,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Publisher<S> {
         match &gone {
             Gone::Protocol(error) => {
                 let at = self.wire.connection.bytes_received();
-                warn!(peer = %self.peer, %error, at, "the peer does not speak RTMP as it should");
+                let capture = self.keep(&error.to_string());
+                warn!(
+                    peer = %self.peer, %error, at, capture = shown(capture.as_deref()),
+                    "the peer does not speak RTMP as it should"
+                );
             }
             gone => debug!(peer = %self.peer, %gone, "connection ended"),
+        }
+        if let Some(wrong) = self.wrong.take()
+            && let Some(capture) = self.keep(&wrong)
+        {
+            info!(peer = %self.peer, reason = ?wrong, capture = %capture.display(), "what the publisher sent is kept");
         }
         self.wire.send_and_linger().await;
     }
@@ -120,6 +140,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Publisher<S> {
         let now = Now::by(&*self.ingest.clock);
         let mut session = Session::new(lease, running, recorder, self.ingest.config.audio_only, now);
         let end = self.record(&mut session, watch).await;
+        self.wrong = match (&end, session.media.stream.faults()) {
+            (End::NoMedia(refusal), _) => Some(refusal.reason.clone()),
+            (_, faults @ 1..) => Some(format!("{faults} odd things were skipped")),
+            _ => self.wrong.take(),
+        };
         let outcome = session.finish(&self.ingest, &end).await;
         if let Some(Refusal { code, reason }) = end.words(&outcome) {
             self.wire.connection.end(code, &reason);
@@ -129,6 +154,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Publisher<S> {
             End::Gone(gone) => Err(gone),
             _ => Err(Gone::Closed),
         }
+    }
+
+    /// Keeps what has come, where that is set, and tells where.
+    fn keep(&mut self, why: &str) -> Option<PathBuf> {
+        let kept = self.wire.kept.take()?;
+        let now = self.ingest.clock.now();
+        let captures = self.ingest.captures.as_ref()?;
+        captures.write(*kept, self.encoder.take(), why, self.peer, now)
     }
 
     async fn watch(&self, lease: &Lease) -> Result<ChannelWatch, ()> {
@@ -219,6 +252,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Publisher<S> {
             }
         }
     }
+}
+
+/// For the log, which leaves out what is `None`.
+fn shown(path: Option<&Path>) -> Option<impl tracing::Value> {
+    path.map(|path| tracing::field::display(path.display()))
 }
 
 fn advance(connection: &mut rtmp::Connection, mut input: &[u8]) -> Result<Step<Option<PublishRequest>>, rtmp::Error> {

@@ -38,10 +38,12 @@
 //! | buckets tried for a publish URL that names none | `authorisation::LOST_BUCKET_PAGES_MAX` |
 //! | batches between connection and disk | `spool::BATCHES_WAITING_MAX` |
 //! | finished segments not yet stored | [`Config::spool_quota`], `recorder::SEGMENTS_QUEUED_MAX` |
+//! | bytes of a connection that are kept in case it goes wrong; their files | [`Config::capture_refused`], `captures` |
 //! | one attempt to store, record or list; all attempts of all streams | `storing::ATTEMPT_MAX`, `retry::Budget` |
 
 mod admission;
 mod authorisation;
+mod captures;
 mod config;
 mod connection;
 mod duels;
@@ -82,6 +84,7 @@ pub use gate::{Gate, Pass};
 pub use recovery::Recovery;
 pub use retry::Retry;
 
+use captures::Captures;
 use retry::Budget;
 use sessions::Sessions;
 use sightings::Sightings;
@@ -101,6 +104,7 @@ pub struct Ingest {
     retries: Budget,
     sessions: Sessions,
     sightings: Sightings,
+    captures: Option<Captures>,
 }
 
 impl Ingest {
@@ -138,6 +142,7 @@ impl Ingest {
         (disk, runs): (Arc<dyn Disk>, Runs),
     ) -> io::Result<Self> {
         let spool = Spool::open(&config.spool_folder, disk, config.spool_sync, runs)?;
+        let captures = Captures::new(&config.capture_folder, config.capture_refused);
         Ok(Self {
             config,
             domains,
@@ -149,6 +154,7 @@ impl Ingest {
             retries: Budget::new(),
             sessions: Sessions::default(),
             sightings: Sightings::default(),
+            captures,
         })
     }
 }

@@ -5,6 +5,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
 use crate::admission::Refusal;
+use crate::captures::Kept;
 use crate::end::Gone;
 use crate::scratch;
 
@@ -22,6 +23,8 @@ pub(crate) struct Wire<S> {
     pub(crate) connection: rtmp::Connection,
     /// What came behind a `publish` in the same read, while that is being decided; at most one read.
     held: Vec<u8>,
+    /// All that came, as far as it is kept.
+    pub(crate) kept: Option<Box<Kept>>,
 }
 
 /// What came of a part of the input, and how many of its last bytes were not looked at.
@@ -31,11 +34,12 @@ pub(crate) struct Step<T> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
-    pub(crate) fn new(socket: S, connection: rtmp::Connection) -> Self {
+    pub(crate) fn new(socket: S, connection: rtmp::Connection, kept: Option<Kept>) -> Self {
         Self {
             socket,
             connection,
             held: Vec::new(),
+            kept: kept.map(Box::new),
         }
     }
 
@@ -48,10 +52,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             socket,
             connection,
             held,
+            kept,
         } = self;
         scratch::read(socket, |input| {
             if input.is_empty() {
                 return Err(Gone::Closed);
+            }
+            if let Some(kept) = kept {
+                kept.take(input);
             }
             let step = take(connection, input)?;
             held.extend_from_slice(&input[input.len() - step.rest..]);

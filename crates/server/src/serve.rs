@@ -229,6 +229,8 @@ fn ingest_config(settings: &Settings) -> alluvium_ingest::Config {
     config.first_media_timeout = Duration::from_secs(settings.rtmp.first_media_timeout_s);
     config.silence_timeout = Duration::from_secs(settings.rtmp.silence_timeout_s);
     config.limits.message_bytes_max = settings.rtmp.message_bytes_max;
+    config.capture_refused = settings.rtmp.capture_refused_mib.bytes();
+    config.capture_folder = settings.data.join("captures");
     config.busy_within = Duration::from_secs(settings.recording.busy_within_s);
     config.reconnect_window = settings.recording.reconnect_window_s.duration();
     config.audio_only = settings.recording.audio_only;

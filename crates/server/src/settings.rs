@@ -47,6 +47,7 @@ pub(crate) struct Rtmp {
     pub(crate) first_media_timeout_s: u64,
     pub(crate) silence_timeout_s: u64,
     pub(crate) message_bytes_max: u32,
+    pub(crate) capture_refused_mib: Mib,
     pub(crate) connections_max: usize,
     pub(crate) connections_per_address_max: usize,
 }
@@ -120,6 +121,7 @@ impl Default for Rtmp {
             first_media_timeout_s: 20,
             silence_timeout_s: 30,
             message_bytes_max: 8 * 1024 * 1024,
+            capture_refused_mib: Mib(0),
             connections_max: 10_000,
             connections_per_address_max: 1_000,
         }
@@ -300,6 +302,7 @@ const KEYS: &[(&str, &[&str])] = &[
             "first_media_timeout_s",
             "silence_timeout_s",
             "message_bytes_max",
+            "capture_refused_mib",
             "connections_max",
             "connections_per_address_max",
         ],

@@ -145,6 +145,16 @@ impl House {
         found
     }
 
+    /// What was kept of connections that went wrong, oldest first.
+    pub(crate) fn captures(&self) -> Vec<std::path::PathBuf> {
+        let Ok(files) = std::fs::read_dir(self.folder.path().join("captures")) else {
+            return Vec::new();
+        };
+        let mut found: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+        found.sort();
+        found
+    }
+
     pub(crate) async fn channel(&self, name: &str) -> ChannelName {
         let channel = ChannelName::parse(name).unwrap();
         let config = ChannelConfig {
@@ -339,6 +349,12 @@ impl Encoder {
             .send_media(MediaKind::Audio, self.next_ms, payload)
             .unwrap();
         self.send().await;
+    }
+
+    /// Bytes that are no RTMP.
+    pub(crate) async fn raw(&mut self, bytes: &[u8]) {
+        self.send().await;
+        self.pipe.write_all(bytes).await.unwrap();
     }
 
     pub(crate) async fn unpublish(&mut self) {
