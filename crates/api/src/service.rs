@@ -1,5 +1,6 @@
 //! From a request to its answer.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -9,6 +10,7 @@ use alluvium_store::ObjectStore;
 use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
+use futures_util::FutureExt;
 use http::{HeaderValue, Method, header};
 
 use crate::authenticate::{self, Caller};
@@ -77,7 +79,20 @@ impl Api {
             .map(|read| (Operation::of(&read.method, read.target(), &read.query), read));
         let bucket = OnceLock::new();
         let outcome = match &read {
-            Ok((operation, request)) => Box::pin(self.perform(*operation, request, body, now, &bucket)).await,
+            Ok((operation, request)) => {
+                let performed = Box::pin(self.perform(*operation, request, body, now, &bucket));
+                AssertUnwindSafe(performed).catch_unwind().await.unwrap_or_else(|_| {
+                    tracing::error!(
+                        event = "panic_caught",
+                        request_id,
+                        ?operation,
+                        bucket = request.bucket.as_deref(),
+                        key = &*request.key,
+                        "a mistake in the program has ended this request; nothing else is affected"
+                    );
+                    Err(Error::internal())
+                })
+            }
             Err(error) => Err(error.clone()),
         };
         let refusal = outcome.as_ref().err().map(|error| error.code);

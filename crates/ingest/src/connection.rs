@@ -1,4 +1,5 @@
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
@@ -6,6 +7,7 @@ use std::time::Duration;
 
 use alluvium_catalog::{self as catalog, ChannelWatch, Lease};
 use alluvium_rtmp::{self as rtmp, Event, Phase, PublishRequest};
+use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, OptionFuture};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
@@ -34,7 +36,7 @@ impl Ingest {
     {
         let connection = rtmp::Connection::new(self.config.limits, rand::random());
         let kept = self.captures.as_ref().map(Captures::begin);
-        let publisher = Publisher {
+        let mut publisher = Publisher {
             wire: Wire::new(socket, connection, kept),
             ingest: self,
             peer,
@@ -42,7 +44,9 @@ impl Ingest {
             encoder: None,
             wrong: None,
         };
-        publisher.serve().await;
+        if AssertUnwindSafe(publisher.serve()).catch_unwind().await.is_err() {
+            publisher.tell_of_panic("connection");
+        }
     }
 }
 
@@ -58,7 +62,7 @@ struct Publisher<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Publisher<S> {
-    async fn serve(mut self) {
+    async fn serve(&mut self) {
         let gone = loop {
             let request = match self.until_publish().await {
                 Ok(request) => request,
@@ -86,10 +90,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Publisher<S> {
             Gone::Protocol(error) => {
                 let at = self.wire.connection.bytes_received();
                 let capture = self.keep(&error.to_string());
-                warn!(
-                    peer = %self.peer, %error, at, capture = shown(capture.as_deref()),
-                    "the peer does not speak RTMP as it should"
-                );
+                if let Some(unsaid) = self.ingest.complaints.may_say() {
+                    warn!(
+                        peer = %self.peer, %error, at, capture = shown(capture.as_deref()), unsaid,
+                        "the peer does not speak RTMP as it should"
+                    );
+                }
             }
             gone => debug!(peer = %self.peer, %gone, "connection ended"),
         }
@@ -139,7 +145,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Publisher<S> {
         let recorder = Recorder::start(Arc::clone(&self.ingest), lease.clone(), self.stop.clone());
         let now = Now::by(&*self.ingest.clock);
         let mut session = Session::new(lease, running, recorder, self.ingest.config.audio_only, now);
-        let end = self.record(&mut session, watch).await;
+        // A mistake in the program ends this publish: what was accepted is listed, and the channel is free.
+        let recorded = AssertUnwindSafe(self.record(&mut session, watch)).catch_unwind().await;
+        let end = recorded.unwrap_or_else(|_| {
+            self.tell_of_panic("publish");
+            End::Mistake
+        });
         self.wrong = match (&end, session.media.stream.faults()) {
             (End::NoMedia(refusal), _) => Some(refusal.reason.clone()),
             (_, faults @ 1..) => Some(format!("{faults} odd things were skipped")),
@@ -162,6 +173,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Publisher<S> {
         let now = self.ingest.clock.now();
         let captures = self.ingest.captures.as_ref()?;
         captures.write(*kept, self.encoder.take(), why, self.peer, now)
+    }
+
+    /// What had led to a panic that was caught.
+    fn tell_of_panic(&mut self, ended: &'static str) {
+        let capture = self.keep("a mistake in the program");
+        let connection = &self.wire.connection;
+        error!(
+            event = "panic_caught", peer = %self.peer, ended, phase = ?connection.phase(),
+            at = connection.bytes_received(), last = %connection.last_messages(), capture = shown(capture.as_deref()),
+            "a mistake in the program has ended this; nothing else is affected"
+        );
     }
 
     async fn watch(&self, lease: &Lease) -> Result<ChannelWatch, ()> {

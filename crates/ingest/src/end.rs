@@ -38,6 +38,8 @@ pub(crate) enum End {
     Replaced,
     /// The recorder takes no more.
     NotRecorded,
+    /// The program has panicked.
+    Mistake,
 }
 
 const REPLACED: &str = "Another publisher has taken the channel over.";
@@ -70,6 +72,10 @@ impl End {
             ),
             Self::Deleted => (StatusCode::PublishDenied, "The live channel was deleted.".into()),
             Self::Replaced => (StatusCode::PublishBadName, REPLACED.into()),
+            Self::Mistake => (
+                StatusCode::Failed,
+                "Internal error; what was sent is kept. Publish again.".into(),
+            ),
             Self::NotRecorded => match outcome {
                 Outcome::Failed(_, reason) => (StatusCode::Failed, format!("The stream cannot be stored: {reason}")),
                 Outcome::Complete(_) | Outcome::Fenced(_) | Outcome::Left(_) => {
@@ -92,6 +98,7 @@ impl fmt::Display for End {
             Self::Deleted => formatter.write_str("the channel was deleted"),
             Self::Replaced => formatter.write_str("another publisher took the channel over"),
             Self::NotRecorded => formatter.write_str("the recording could not go on"),
+            Self::Mistake => formatter.write_str("a mistake in the program"),
         }
     }
 }

@@ -34,6 +34,7 @@
 //! |---|---|
 //! | handshake, connect to publish, first media, silence | [`Config`] |
 //! | connections, in all and for each address | [`Gate`] |
+//! | lines of the log that peers can bring about | [`Seldom`] |
 //! | channels whose changes of hands, or whose silent holders, are remembered | `duels`, `sightings`: `CHANNELS_MAX` |
 //! | buckets tried for a publish URL that names none | `authorisation::LOST_BUCKET_PAGES_MAX` |
 //! | batches between connection and disk | `spool::BATCHES_WAITING_MAX` |
@@ -56,6 +57,7 @@ mod recorder;
 mod recovery;
 mod retry;
 mod scratch;
+mod seldom;
 mod session;
 mod sessions;
 mod sightings;
@@ -83,6 +85,7 @@ pub use config::Config;
 pub use gate::{Gate, Pass};
 pub use recovery::Recovery;
 pub use retry::Retry;
+pub use seldom::Seldom;
 
 use captures::Captures;
 use retry::Budget;
@@ -105,6 +108,8 @@ pub struct Ingest {
     sessions: Sessions,
     sightings: Sightings,
     captures: Option<Captures>,
+    /// About peers that break the protocol.
+    complaints: Seldom,
 }
 
 impl Ingest {
@@ -155,6 +160,7 @@ impl Ingest {
             sessions: Sessions::default(),
             sightings: Sightings::default(),
             captures,
+            complaints: Seldom::new(),
         })
     }
 }

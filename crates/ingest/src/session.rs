@@ -1,3 +1,4 @@
+use std::panic::{self, AssertUnwindSafe};
 use std::time::Duration;
 
 use alluvium_catalog::{Activity, Lease};
@@ -130,7 +131,11 @@ impl Session {
     /// Ends the open segment and waits until all is listed and the session is closed.
     pub(crate) async fn finish(mut self, ingest: &Ingest, end: &End) -> Outcome {
         self.media.running.ending();
-        self.media.stream.finish(Now::by(&*ingest.clock));
+        let (stream, now) = (&mut self.media.stream, Now::by(&*ingest.clock));
+        if panic::catch_unwind(AssertUnwindSafe(|| stream.finish(now))).is_err() {
+            // What is held back is lost then; the segment that is open need not be.
+            let _ = panic::catch_unwind(AssertUnwindSafe(|| stream.close()));
+        }
         while let Some(work) = self.media.stream.take_work() {
             let room = self.recorder.room().await;
             self.recorder.take(work, room);

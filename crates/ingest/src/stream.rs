@@ -129,8 +129,13 @@ impl Stream {
     pub(crate) fn finish(&mut self, now: Now) {
         let muxing = &mut self.muxing;
         self.demuxer.finish(&mut |item| muxing.take(item, now));
-        if let Some(closed) = muxing.segmenter.finish() {
-            muxing.end(closed);
+        self.close();
+    }
+
+    /// The same with what is in the segment already, and no more.
+    pub(crate) fn close(&mut self) {
+        if let Some(closed) = self.muxing.segmenter.finish() {
+            self.muxing.end(closed);
         }
     }
 

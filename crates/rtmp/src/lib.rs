@@ -85,7 +85,7 @@ mod outbox;
 pub mod publisher;
 mod status;
 
-pub use connection::{Connection, Phase};
+pub use connection::{Connection, LastMessages, Phase};
 pub use error::Error;
 pub use event::{Event, MediaKind, PublishRequest, Refused};
 pub use fault::{Fault, FaultKind};

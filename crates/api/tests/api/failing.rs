@@ -136,3 +136,20 @@ async fn a_segment_recorded_while_its_object_is_changed_is_withdrawn() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_panic_is_a_500_in_xml_and_ends_that_request_only() {
+    let world = World::with_buckets().await;
+    world.put("private-bucket", "key", b"content", Default::default()).await;
+    world.store.add(Rule::on_all(Fault::Panic).times(3));
+    for ask in [
+        Ask::new("GET", "private-bucket/key"),
+        Ask::new("PUT", "private-bucket/other").body("small"),
+        Ask::new("DELETE", "private-bucket/key"),
+    ] {
+        let name = ask.name();
+        assert_eq!(world.ask(ask).await.refusal(), "500 InternalError", "{name}");
+    }
+    assert_eq!(world.ask(Ask::new("GET", "private-bucket/key")).await.text(), "content");
+    world.no_uploads().await;
+}

@@ -14,7 +14,7 @@ use alluvium_oss::{
 use alluvium_rtmp::publisher::{Event, Publisher, Status};
 use alluvium_rtmp::{MediaKind, PublishRequest};
 use alluvium_store::{FaultyStore, MemoryStore, ObjectStore};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -171,12 +171,7 @@ impl House {
 
     /// An encoder that is connected and asks to publish `name`.
     pub(crate) fn encoder(&self, name: &str) -> Encoder {
-        self.encoder_of(PublishRequest {
-            app: "bucket/live".to_owned(),
-            tc_url: "rtmp://127.0.0.1:1935/bucket/live".to_owned(),
-            name: name.to_owned(),
-            encoder: "test".to_owned(),
-        })
+        self.encoder_of(request(name))
     }
 
     /// An encoder that is connected and asks for this.
@@ -234,6 +229,16 @@ impl House {
     }
 }
 
+/// What an encoder asks for that wants to publish `name`.
+pub(crate) fn request(name: &str) -> PublishRequest {
+    PublishRequest {
+        app: "bucket/live".to_owned(),
+        tc_url: "rtmp://127.0.0.1:1935/bucket/live".to_owned(),
+        name: name.to_owned(),
+        encoder: "test".to_owned(),
+    }
+}
+
 /// Asks until there is an answer; each time after everything else that is ready has run.
 pub(crate) async fn eventually<T>(mut ask: impl AsyncFnMut() -> Option<T>) -> T {
     let asking = async {
@@ -283,9 +288,22 @@ const NON_IDR: &[u8] = &[0x27, 1, 0, 0, 0, 0, 0, 0, 4, 0x41, 0x9a, 0x24, 0x6c];
 impl Encoder {
     /// An encoder that is connected to the service and asks for this.
     pub(crate) fn connected(ingest: &Arc<Ingest>, request: PublishRequest, stop: &CancellationToken) -> Self {
+        Self::connected_through(ingest, request, stop, |socket| socket)
+    }
+
+    /// The same, with the server's end of the pipe in something else.
+    pub(crate) fn connected_through<S>(
+        ingest: &Arc<Ingest>,
+        request: PublishRequest,
+        stop: &CancellationToken,
+        wrap: impl FnOnce(DuplexStream) -> S,
+    ) -> Self
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static,
+    {
         let (near, far) = tokio::io::duplex(1 << 20);
         let peer: SocketAddr = "192.0.2.1:5000".parse().unwrap();
-        let served = tokio::spawn(Arc::clone(ingest).serve_connection(far, peer, stop.clone()));
+        let served = tokio::spawn(Arc::clone(ingest).serve_connection(wrap(far), peer, stop.clone()));
         Self {
             pipe: near,
             publisher: Publisher::new(request, [7; 32]),

@@ -3,6 +3,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+use super::last_messages::LastMessages;
 use super::state::{Phase, State};
 use crate::acknowledgement::Acknowledgement;
 use crate::aggregate::Aggregate;
@@ -30,6 +31,7 @@ pub struct Connection {
     aggregate: Option<Aggregate>,
     acknowledgement: Acknowledgement,
     received: u64,
+    last_messages: LastMessages,
 }
 
 /// What one step through the input has found. Borrows nothing of the machine, so that a step can be followed by another.
@@ -60,6 +62,7 @@ impl Connection {
             aggregate: None,
             acknowledgement: Acknowledgement::new(),
             received: 0,
+            last_messages: LastMessages::default(),
         }
     }
 
@@ -152,6 +155,11 @@ impl Connection {
         self.received
     }
 
+    /// The headers of the last few messages: what had come when something went wrong.
+    pub fn last_messages(&self) -> &LastMessages {
+        &self.last_messages
+    }
+
     /// The publish is over; another may follow.
     pub(super) fn stop_publishing(&mut self) -> Option<Event<'static>> {
         let (state, event) = match mem::replace(&mut self.state, State::Ended) {
@@ -204,6 +212,8 @@ impl Connection {
             timestamp_ms,
             payload,
         } = message;
+        let length = self.decoder.payload(payload).len();
+        self.last_messages.note(type_id, timestamp_ms, length);
         let is_publishing = matches!(self.state, State::Publishing(..));
         let event = match type_id {
             message_type::AUDIO | message_type::VIDEO | message_type::AGGREGATE
