@@ -42,8 +42,9 @@ impl Request {
     pub(crate) fn read(parts: &Parts, domains: &Domains, limits: &Limits) -> Result<Self, Error> {
         let headers = Headers::read(parts);
         let host = host(parts);
-        if host.is_empty() {
-            return Err(Error::invalid_argument("A Host header is required."));
+        // More than one is refused, since somebody on the way may go by another of them (RFC 9112, 3.2).
+        if host.is_empty() || parts.headers.get_all(header::HOST).iter().count() > 1 {
+            return Err(Error::invalid_argument("One Host header is required."));
         }
         let query = Query::read(parts.uri.query().unwrap_or_default(), limits.query_parameters_max)?;
         let path = parts.uri.path();

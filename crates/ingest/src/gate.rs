@@ -4,6 +4,8 @@ use std::sync::{Arc, Mutex};
 
 /// Counts open connections, in all and for each remote address, and turns away what is over the limits.
 ///
+/// Of IPv6 a whole /64 is one address: that is the least a network is given.
+///
 /// Cheap to clone; every clone counts together.
 #[derive(Debug, Clone)]
 pub struct Gate {
@@ -18,6 +20,15 @@ struct Open {
     total: usize,
     /// Only addresses with a connection: bounded by `total_max`.
     by_address: HashMap<IpAddr, usize>,
+}
+
+/// The limit that keeps a connection out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Full {
+    /// There are so many connections in all.
+    Total(usize),
+    /// There are so many from this address.
+    Address(usize),
 }
 
 /// One connection's place; given back when dropped.
@@ -37,19 +48,23 @@ impl Gate {
         }
     }
 
-    /// A place for a connection from `address`, or `None` when the gate is full for it.
-    pub fn enter(&self, address: IpAddr) -> Option<Pass> {
+    /// A place for a connection from `address`.
+    ///
+    /// # Errors
+    /// Which limit it would break.
+    pub fn enter(&self, address: IpAddr) -> Result<Pass, Full> {
+        let address = counted(address);
         let mut open = self.lock();
         if open.total >= self.total_max {
-            return None;
+            return Err(Full::Total(self.total_max));
         }
-        let from_address = open.by_address.entry(address).or_insert(0);
-        if *from_address >= self.per_address_max {
-            return None;
+        // Looked at before an entry is made, which nobody would take out again.
+        if open.by_address.get(&address).copied().unwrap_or(0) >= self.per_address_max {
+            return Err(Full::Address(self.per_address_max));
         }
-        *from_address += 1;
+        *open.by_address.entry(address).or_insert(0) += 1;
         open.total += 1;
-        Some(Pass {
+        Ok(Pass {
             gate: self.clone(),
             address,
         })
@@ -79,6 +94,14 @@ impl Drop for Pass {
     }
 }
 
+/// What is counted as one address.
+fn counted(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6((u128::from(address) >> 64 << 64).into()),
+        address => address,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,17 +113,17 @@ mod tests {
     fn refuses_past_the_limit_of_an_address() {
         let gate = Gate::new(10, 2);
         let passes = [gate.enter(A), gate.enter(A)];
-        assert!(passes.iter().all(Option::is_some));
-        assert!(gate.enter(A).is_none());
-        assert!(gate.enter(B).is_some());
+        assert!(passes.iter().all(Result::is_ok));
+        assert_eq!(gate.enter(A).unwrap_err(), Full::Address(2));
+        assert!(gate.enter(B).is_ok());
     }
 
     #[test]
     fn refuses_past_the_limit_in_all() {
         let gate = Gate::new(2, 2);
         let _passes = [gate.enter(A), gate.enter(B)];
-        assert!(gate.enter(A).is_none());
-        assert!(gate.enter(B).is_none());
+        assert_eq!(gate.enter(A).unwrap_err(), Full::Total(2));
+        assert_eq!(gate.enter(B).unwrap_err(), Full::Total(2));
     }
 
     #[test]
@@ -109,6 +132,27 @@ mod tests {
         drop(gate.enter(A));
         assert_eq!(gate.open(), 0);
         assert!(gate.lock().by_address.is_empty());
-        assert!(gate.enter(A).is_some());
+        assert!(gate.enter(A).is_ok());
+    }
+
+    #[test]
+    fn an_address_that_is_kept_out_is_not_remembered() {
+        let gate = Gate::new(10, 0);
+        assert_eq!(gate.enter(A).unwrap_err(), Full::Address(0));
+        assert!(gate.lock().by_address.is_empty());
+    }
+
+    #[test]
+    fn a_network_of_ipv6_is_one_address_and_an_ipv4_address_is_itself_in_either_form() {
+        for (one, other, same) in [
+            ("2001:db8:0:1::1", "2001:db8:0:1:ffff::2", true),
+            ("2001:db8:0:1::1", "2001:db8:0:2::1", false),
+            ("::ffff:192.0.2.1", "192.0.2.1", true),
+            ("::ffff:192.0.2.1", "::ffff:192.0.2.2", false),
+        ] {
+            let gate = Gate::new(10, 1);
+            let _pass = gate.enter(one.parse().unwrap()).unwrap();
+            assert_eq!(gate.enter(other.parse().unwrap()).is_err(), same, "{one} {other}");
+        }
     }
 }

@@ -82,7 +82,7 @@ use alluvium_oss::{Clock, Domains};
 use alluvium_store::ObjectStore;
 
 pub use config::Config;
-pub use gate::{Gate, Pass};
+pub use gate::{Full, Gate, Pass};
 pub use recovery::Recovery;
 pub use retry::Retry;
 pub use seldom::Seldom;

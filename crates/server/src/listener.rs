@@ -2,20 +2,24 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use alluvium_ingest::{Gate, Ingest, Pass};
+use alluvium_ingest::{Full, Gate, Ingest, Pass, Seldom};
 use anyhow::{Context, Result};
 use axum::Router;
+use futures_util::FutureExt;
+use rustix::io::Errno;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{debug, info, warn};
+use tracing::{debug, error, warn};
 
 use crate::http;
+use crate::panics;
 use crate::workers::Workers;
 
 /// Connections that wait to be accepted.
@@ -91,21 +95,66 @@ pub(crate) async fn accept(listener: TcpListener, door: Door) {
             () = door.stop.cancelled() => return,
         };
         match accepted {
-            Ok((socket, peer)) => {
-                let Some(pass) = door.gate.enter(peer.ip()) else {
-                    debug!(%peer, "turned away: too many connections");
-                    continue;
-                };
-                let door = door.clone();
-                let connections = door.connections.clone();
-                connections.spawn(door.serve(socket, peer, pass));
-            }
+            Ok((socket, peer)) => match door.gate.enter(peer.ip()) {
+                Ok(pass) => {
+                    let door = door.clone();
+                    let connections = door.connections.clone();
+                    connections.spawn(door.serve(socket, peer, pass));
+                }
+                Err(full) => turn_away(peer, full),
+            },
             Err(error) => {
-                warn!(%error, "accepting a connection failed");
-                sleep(ACCEPT_PAUSE).await;
+                tell_not_accepted(&error);
+                if !is_the_peers_doing(&error) {
+                    sleep(ACCEPT_PAUSE).await;
+                }
             }
         }
     }
+}
+
+/// The socket is closed by then: a peer that is told why could as well be served.
+fn turn_away(peer: SocketAddr, full: Full) {
+    static SAID: Seldom = Seldom::new();
+    let Some(unsaid) = SAID.may_say() else { return };
+    match full {
+        Full::Address(limit) => warn!(
+            %peer, limit, unsaid,
+            "turned away: this address has as many connections as rtmp.connections_per_address_max allows"
+        ),
+        Full::Total(limit) => warn!(
+            %peer, limit, unsaid,
+            "turned away: there are as many connections as rtmp.connections_max, or the limit of open files, allows"
+        ),
+    }
+}
+
+fn tell_not_accepted(error: &io::Error) {
+    static SAID: Seldom = Seldom::new();
+    let Some(unsaid) = SAID.may_say() else { return };
+    match Errno::from_io_error(error) {
+        Some(Errno::MFILE) => error!(
+            event = "no_descriptors",
+            unsaid,
+            "no connection can be accepted: this process has as many files open as it may; raise its limit \
+             (ulimit -n, LimitNOFILE= of systemd) or lower rtmp.connections_max; it is tried again"
+        ),
+        Some(Errno::NFILE) => error!(
+            event = "no_descriptors",
+            unsaid,
+            "no connection can be accepted: the system has as many files open as it may; raise fs.file-max, or look \
+             which process holds them; it is tried again"
+        ),
+        _ => warn!(%error, unsaid, "accepting a connection failed"),
+    }
+}
+
+/// Errors of a connection that was broken before it was accepted (accept(2)).
+fn is_the_peers_doing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
+    )
 }
 
 impl Door {
@@ -121,12 +170,12 @@ impl Door {
         match first {
             Ok(Ok(Some(RTMP_VERSION))) => self.serve_publisher(socket, peer, pass),
             Ok(Ok(Some(byte))) if byte.is_ascii_uppercase() => {
-                http::serve(socket, peer, self.http, self.http_limits, self.stop).await;
+                let serving = http::serve(socket, peer, self.http, self.http_limits, self.stop);
+                if let Err(panic) = AssertUnwindSafe(serving).catch_unwind().await {
+                    panics::report("an HTTP connection", &*panic, &peer);
+                }
             }
-            Ok(Ok(Some(TLS_HANDSHAKE))) => {
-                info!(%peer, "a TLS connection was refused: this port speaks plain HTTP and RTMP");
-            }
-            Ok(Ok(Some(byte))) => warn!(%peer, first_byte = byte, "neither RTMP nor HTTP: connection closed"),
+            Ok(Ok(Some(byte))) => tell_not_understood(peer, byte),
             Ok(Ok(None)) => debug!(%peer, "connected and closed"),
             Ok(Err(error)) => debug!(%peer, %error, "connection failed"),
             Err(_) => debug!(%peer, "sent nothing in time"),
@@ -146,6 +195,19 @@ impl Door {
             drop(pass);
         };
         self.connections.spawn_on(serving, workers.next());
+    }
+}
+
+fn tell_not_understood(peer: SocketAddr, first_byte: u8) {
+    static SAID: Seldom = Seldom::new();
+    let Some(unsaid) = SAID.may_say() else { return };
+    match first_byte {
+        TLS_HANDSHAKE => warn!(
+            %peer, unsaid,
+            "a TLS connection was refused: this port speaks plain HTTP and RTMP; use http:// and rtmp://, or put a \
+             proxy that ends TLS in front"
+        ),
+        first_byte => warn!(%peer, first_byte, unsaid, "neither RTMP nor HTTP: connection closed"),
     }
 }
 

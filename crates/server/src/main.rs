@@ -15,9 +15,11 @@ mod client;
 mod clock;
 mod command;
 mod demo;
+mod descriptors;
 mod encoder;
 mod http;
 mod listener;
+mod panics;
 mod paths;
 mod serve;
 mod settings;
@@ -85,6 +87,7 @@ fn log_to_stderr(filter: &str) -> Result<()> {
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
         .init();
+    panics::log();
     Ok(())
 }
 

@@ -21,6 +21,7 @@ use tracing::{info, warn};
 
 use crate::access_key::RootKey;
 use crate::clock::SystemClock;
+use crate::descriptors;
 use crate::http;
 use crate::listener::{self, Door};
 use crate::paths;
@@ -74,6 +75,7 @@ pub(crate) struct Server {
 impl Server {
     /// Opens the data folder, binds every address, and begins to serve. Nothing is left behind by an error.
     pub(crate) async fn start(settings: &Settings) -> Result<Self> {
+        descriptors::raise_limit();
         let addresses = settings.addresses()?;
         let own_domains = settings.own_domains()?;
         let folder = &settings.data;
@@ -117,9 +119,13 @@ impl Server {
             http: paths::router(api.router(), domains, Arc::clone(&ready), stop.clone()),
             http_limits: http::Limits {
                 header_timeout: Duration::from_secs(settings.http.header_timeout_s),
+                idle_timeout: Duration::from_secs(settings.http.idle_timeout_s),
             },
             workers: Workers::start()?,
-            gate: Gate::new(settings.rtmp.connections_max, settings.rtmp.connections_per_address_max),
+            gate: Gate::new(
+                descriptors::connections_max(settings.rtmp.connections_max),
+                settings.rtmp.connections_per_address_max,
+            ),
             first_byte_timeout: Duration::from_secs(settings.rtmp.handshake_timeout_s),
             stop: stop.clone(),
             connections: connections.clone(),

@@ -77,6 +77,7 @@ pub(crate) struct Mib(u64);
 #[serde(default)]
 pub(crate) struct Http {
     pub(crate) header_timeout_s: u64,
+    pub(crate) idle_timeout_s: u64,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -168,7 +169,10 @@ impl Mib {
 
 impl Default for Http {
     fn default() -> Self {
-        Self { header_timeout_s: 10 }
+        Self {
+            header_timeout_s: 10,
+            idle_timeout_s: 60,
+        }
     }
 }
 
@@ -309,7 +313,7 @@ const KEYS: &[(&str, &[&str])] = &[
     ),
     ("recording", &["busy_within_s", "reconnect_window_s", "audio_only"]),
     ("spool", &["quota_mib", "free_min_mib", "sync"]),
-    ("http", &["header_timeout_s"]),
+    ("http", &["header_timeout_s", "idle_timeout_s"]),
     ("lifecycle", &["interval_s"]),
 ];
 

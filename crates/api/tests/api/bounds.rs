@@ -180,6 +180,12 @@ async fn odd_targets_are_refused_or_served() {
         ("http://read-bucket.oss.test/a/b", "other.example", "200"),
         ("http://oss.test:9000/read-bucket/a/b", "", "200"),
         ("/a/b", "", "400 InvalidArgument"),
+        ("/a/b", "read-bucket.oss.test\nother.oss.test", "400 InvalidArgument"),
+        (
+            "/a/b",
+            "read-bucket.oss.test\nread-bucket.oss.test",
+            "400 InvalidArgument",
+        ),
         ("//a", "read-bucket.oss.test", "400 InvalidObjectName"),
         ("//a", "oss.test", "400 InvalidBucketName"),
         ("/favicon.ico", "oss.test", "400 InvalidBucketName"),

@@ -198,14 +198,10 @@ impl World {
         answer
     }
 
-    /// Sends an unsigned request whose target is as it stands on the wire.
+    /// Sends an unsigned request whose target is as it stands on the wire, with a Host header for each line of `host`.
     pub(crate) async fn raw(&self, method: &'static str, target: &str, host: &str) -> Answer {
         let request = Request::builder().method(method).uri(target);
-        let request = if host.is_empty() {
-            request
-        } else {
-            request.header("host", host)
-        };
+        let request = host.lines().fold(request, |request, host| request.header("host", host));
         self.receive(
             self.router
                 .clone()
