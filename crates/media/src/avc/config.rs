@@ -1,6 +1,7 @@
 //! The H.264 decoder's configuration.
 
 use super::Error;
+use super::nal::NalKind;
 
 /// An AVCDecoderConfigurationRecord (ISO/IEC 14496-15, 5.3.3.1).
 ///
@@ -15,7 +16,8 @@ pub struct AvcConfig<'a> {
 }
 
 impl<'a> AvcConfig<'a> {
-    /// Reads a record; bytes after its picture parameter sets are ignored, and so are empty sets.
+    /// Reads a record; bytes after its picture parameter sets are ignored, and so are empty sets and NAL units of any
+    /// other type that stand among them.
     ///
     /// # Errors
     /// When it is of another version or cut short.
@@ -37,9 +39,9 @@ impl<'a> AvcConfig<'a> {
         if version != 1 {
             return Err(Error::Version(version));
         }
-        let sequence = take_sets(&mut left, count & 0x1F).ok_or_else(|| truncated.clone())?;
+        let sequence = take_sets(&mut left, count & 0x1F, NalKind::Sps).ok_or_else(|| truncated.clone())?;
         let (&count, mut left) = left.split_first().ok_or_else(|| truncated.clone())?;
-        let picture = take_sets(&mut left, count).ok_or(truncated)?;
+        let picture = take_sets(&mut left, count, NalKind::Pps).ok_or(truncated)?;
         Ok(Self {
             nal_length_size: usize::from(length_size & 3) + 1,
             sequence,
@@ -58,13 +60,13 @@ impl<'a> AvcConfig<'a> {
     }
 }
 
-fn take_sets<'a>(bytes: &mut &'a [u8], count: u8) -> Option<Vec<&'a [u8]>> {
+fn take_sets<'a>(bytes: &mut &'a [u8], count: u8, kind: NalKind) -> Option<Vec<&'a [u8]>> {
     let mut sets = Vec::new();
     for _ in 0..count {
         let (length, left) = bytes.split_first_chunk()?;
         let (set, left) = left.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
         *bytes = left;
-        if !set.is_empty() {
+        if set.first().is_some_and(|header| NalKind::of(*header) == kind) {
             sets.push(set);
         }
     }
@@ -99,6 +101,14 @@ mod tests {
         for length in 0..RECORD.len() {
             assert_eq!(AvcConfig::parse(&RECORD[..length]), Err(Error::Truncated { length }));
         }
+    }
+
+    #[test]
+    fn ignores_units_that_are_no_sets() {
+        let record = [
+            1, 66, 0, 30, 0xFC, 0xE2, 0, 2, 0x69, 66, 0, 2, 0x67, 66, 2, 0, 1, 0x66, 0, 1, 0x68,
+        ];
+        assert_eq!(AvcConfig::parse(&record), AvcConfig::parse(&RECORD));
     }
 
     #[test]
