@@ -20,6 +20,7 @@ AAC = ["-c:a", "aac", "-b:a", "96k", "-ac", "2"]
 
 # Length of what is pushed as a whole; not a multiple of the GOP, so that the last segment is a short one.
 CLIP_S = 13
+SMALL_S = 6
 # Longer than any test pushes; those end it themselves.
 LONG_S = 120
 
@@ -70,13 +71,20 @@ class Library:
         """H.264 and no sound."""
         return self._make("video.flv", 5, [*PICTURE, *H264, "-bf", "2"])
 
+    def small(self, container):
+        """H.264 with B-frames and AAC in a small picture, a keyframe each second."""
+        picture = ["-f", "lavfi", "-i", f"testsrc2=size={WIDTH // 2}x{HEIGHT // 2}:rate={FRAME_RATE}"]
+        every_second = ["-g", str(FRAME_RATE), "-keyint_min", str(FRAME_RATE), "-b:v", "200k"]
+        return self._make(f"small.{container}", SMALL_S, [*picture, *SOUND, *H264, *every_second, "-bf", "2", *AAC])
+
     def _make(self, name, seconds, arguments):
         path = self.folder / name
         # Parallel workers share the folder; the first one makes the file, the others find it.
         with open(self.folder / f"{name}.lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not path.exists():
+                # The name's end tells ffmpeg the container.
                 part = self.folder / f"part-{name}"
-                process.output(["ffmpeg", "-v", "error", "-y", *arguments, "-t", str(seconds), "-f", "flv", part], deadline_s=180)
+                process.output(["ffmpeg", "-v", "error", "-y", *arguments, "-t", str(seconds), part], deadline_s=180)
                 part.rename(path)
         return path

@@ -115,7 +115,7 @@ class Connection:
     def _run(self):
         with self._encoder, self._server:
             # An end that is gone without a word ends the connection as one that says so.
-            with contextlib.suppress(ConnectionError):
+            with contextlib.suppress(OSError):
                 self._pass()
             self._passes_nothing.set()
             self._afterwards()

@@ -83,15 +83,26 @@ def messages(data):
 
 
 def write_flv(data, path):
-    """Writes the audio and video of a connection as an FLV file, for other readers; `None` when it has brought none."""
+    """Writes the audio and video of a connection as an FLV file, for other readers; `None` when it has brought none.
+
+    The file's times begin at zero and do not wrap.
+    """
     media = [message for message in messages(data) if message.kind in (AUDIO, VIDEO) and message.payload]
     if not media:
         return None
+    times = unwrapped([message.timestamp_ms for message in media])
     with open(path, "wb") as flv:
         flv.write(b"FLV\x01\x05\x00\x00\x00\x09" + bytes(4))
-        for message in media:
-            time = message.timestamp_ms
+        for message, time in zip(media, times):
             head = bytes([message.kind]) + len(message.payload).to_bytes(3, "big")
             head += (time & 0xFFFFFF).to_bytes(3, "big") + bytes([time >> 24]) + bytes(3)
             flv.write(head + message.payload + struct.pack(">I", len(head) + len(message.payload)))
     return path
+
+
+def unwrapped(times_ms):
+    """The same times without a wrap, the earliest at zero; ffmpeg and OBS use 31 of the 32 bits."""
+    times = times_ms[:1]
+    for time in times_ms[1:]:
+        times.append(times[-1] + (time - times[-1] + (1 << 30)) % (1 << 31) - (1 << 30))
+    return [time - min(times) for time in times]

@@ -3,6 +3,7 @@
 import os
 import socket
 import stat
+import threading
 from pathlib import Path
 
 from harness import process
@@ -16,17 +17,19 @@ FIRST_PORT = 21000
 PORTS_PER_WORKER = 500
 
 _next_port = None
+_one_at_a_time = threading.Lock()
 
 
 def free_port():
     """A port nobody listens on; parallel workers take theirs from ranges of their own."""
     global _next_port
-    if _next_port is None:
-        worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-        _next_port = FIRST_PORT + worker * PORTS_PER_WORKER
     while True:
-        port = _next_port
-        _next_port += 1
+        with _one_at_a_time:
+            if _next_port is None:
+                worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+                _next_port = FIRST_PORT + worker * PORTS_PER_WORKER
+            port = _next_port
+            _next_port += 1
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

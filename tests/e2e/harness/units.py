@@ -22,25 +22,35 @@ class Unit:
     content: str
 
 
-def read(path, kind):
-    """Every access unit of the track of `kind`, in order of arrival; none where there is no such track."""
-    if kind not in player.streams(path):
-        return []
+def read(path):
+    """Every access unit of each track by kind, in order of arrival."""
     # The times are ffprobe's, since ffmpeg mends some of those it copies.
-    found = player.probe(path, "-select_streams", kind[0], "-show_entries", "packet=pts_time,dts_time")["packets"]
-    hashes = contents(path, kind)
-    assert len(hashes) == len(found), f"{path}: ffprobe reads {len(found)} packets, ffmpeg {len(hashes)}"
-    return [Unit(float(packet.get("pts_time", packet["dts_time"])), float(packet["dts_time"]), content) for packet, content in zip(found, hashes)]
+    found = player.probe(path, "-show_entries", "stream=codec_type:packet=codec_type,pts_time,dts_time")
+    packets = {stream["codec_type"]: [] for stream in found["streams"]}
+    for packet in found["packets"]:
+        packets[packet["codec_type"]].append(packet)
+    hashes = contents(path, list(packets))
+    counts = [{kind: len(units) for kind, units in reading.items()} for reading in (packets, hashes)]
+    assert counts[0] == counts[1], f"{path}: ffprobe reads {counts[0]}, ffmpeg {counts[1]}"
+    return {kind: [unit(packet, content) for packet, content in zip(packets[kind], hashes[kind])] for kind in packets}
 
 
-def contents(path, kind):
-    """A hash of each access unit of a track, without what belongs to the container."""
+def unit(packet, content):
+    dts = float(packet["dts_time"])
+    return Unit(float(packet.get("pts_time", dts)), dts, content)
+
+
+def contents(path, kinds):
+    """A hash of each access unit of the tracks, without what belongs to the container."""
     video = ["-bsf:v", f"h264_mp4toannexb,{NAL_UNITS_LEFT_OUT}"]
     audio = ["-bsf:a", "aac_adtstoasc"] if path.suffix == ".ts" else []
-    copy = ["-map", f"0:{kind[0]}:0", "-c", "copy", "-copyinkf", "-copyts", *(video if kind == "video" else audio)]
+    copy = [*(word for kind in kinds for word in ("-map", f"0:{kind[0]}:0")), "-c", "copy", "-copyinkf", "-copyts", *video, *audio]
     text = process.output(["ffmpeg", "-v", "error", "-i", path, *copy, "-f", "framemd5", "-"])
-    lines = (line for line in text.splitlines() if not line.startswith("#"))
-    return [re.split(r",\s*", line)[5] for line in lines]
+    lines = (re.split(r",\s*", line) for line in text.splitlines() if not line.startswith("#"))
+    hashes = {kind: [] for kind in kinds}
+    for line in lines:
+        hashes[kinds[int(line[0])]].append(line[5])
+    return hashes
 
 
 def assert_recorded(sent, recorded, audio_may_start_late=True, video_error_s=VIDEO_ERROR_S, audio_error_s=AUDIO_ERROR_S):
@@ -48,8 +58,8 @@ def assert_recorded(sent, recorded, audio_may_start_late=True, video_error_s=VID
 
     Audio that was sent for a time before the first picture has no place in a recording that begins with it.
     """
-    pictures = read(sent, "video"), read(recorded, "video")
-    frames = read(sent, "audio"), read(recorded, "audio")
+    before, after = read(sent), read(recorded)
+    pictures, frames = ([tracks.get(kind, []) for tracks in (before, after)] for kind in ("video", "audio"))
     assert [unit.content for unit in pictures[0]] == [unit.content for unit in pictures[1]]
     early = len(frames[0]) - len(frames[1]) if audio_may_start_late else 0
     assert early >= 0 and all(unit.pts <= pictures[0][0].pts for unit in frames[0][:early]), f"{early} audio frames are missing"
