@@ -68,9 +68,13 @@ def server(folder, secrets):
             yield server
 
 
+def captures(server):
+    return [path for path in (server.data / "captures").glob("*") if path.stat().st_size > 0]
+
+
 def config(folder):
     path = folder / "alluvium.toml"
-    path.write_text("[rtmp]\nsilence_timeout_s = 5\n")
+    path.write_text("[rtmp]\ncapture_refused_mib = 1\n")
     return path
 
 
@@ -99,10 +103,11 @@ def answers(server, secrets, media):
         publish(server, bucket, secrets, media)
     wrong = client.open_bucket(server.endpoint, BUCKET, oss2.Auth(ACCESS_KEY_ID, WRONG))
     said.append(requests.get(wrong.sign_url("GET", "key", 600), timeout=20))
-    refuse(client.sign(wrong, CHANNEL), media)
+    refuse(secrets.of_url(client.sign(wrong, CHANNEL)), media)
     refuse(secrets.of_url(client.sign(bucket, CHANNEL, lifetime_s=-10)), media)
     refuse(secrets.of_url(client.sign(bucket, "no-such-channel")), media)
-    garbage(server, client.sign(bucket, CHANNEL))
+    garbage(server, secrets.of_url(client.sign(bucket, CHANNEL)))
+    until(lambda: len(captures(server)) == 4, "the captures of those that were refused")
     for path in ("/-/healthz", "/-/metrics", "/-/api/v1/live", "/-/console/", "/"):
         said.append(requests.get(server.endpoint + path, timeout=20))
     return said
@@ -121,9 +126,9 @@ def refuse(url, media):
 
 
 def garbage(server, url):
-    """Sends a publish URL where a handshake is due."""
+    """Sends a handshake, and then a publish URL where a message is due."""
     with socket.create_connection(("127.0.0.1", server.rtmp_port), timeout=20) as peer:
-        peer.sendall(b"\x03" + url.encode() * 40)
+        peer.sendall(b"\x03" + bytes(2 * 1536) + url.encode() * 40)
         peer.shutdown(socket.SHUT_WR)
         while peer.recv(65536):
             pass
