@@ -38,6 +38,8 @@ pub struct Config {
     pub capture_refused: u64,
     /// Where they are kept.
     pub capture_folder: PathBuf,
+    /// Tells encoders in words how their stream could be better.
+    pub health_notices: bool,
 }
 
 impl Config {
@@ -59,6 +61,7 @@ impl Config {
             reconnect_window: Some(Duration::from_secs(60)),
             audio_only: false,
             capture_refused: 0,
+            health_notices: true,
         }
     }
 }

@@ -144,7 +144,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Publisher<S> {
         self.wire.connection.accept();
         let recorder = Recorder::start(Arc::clone(&self.ingest), lease.clone(), self.stop.clone());
         let now = Now::by(&*self.ingest.clock);
-        let mut session = Session::new(lease, running, recorder, self.ingest.config.audio_only, now);
+        let audio_only = self.ingest.config.audio_only;
+        let publisher = (self.peer, &*request.encoder);
+        let mut session = Session::new(lease, running, recorder, audio_only, publisher, now);
         // A mistake in the program ends this publish: what was accepted is listed, and the channel is free.
         let recorded = AssertUnwindSafe(self.record(&mut session, watch)).catch_unwind().await;
         let end = recorded.unwrap_or_else(|_| {
@@ -247,7 +249,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Publisher<S> {
                     }
                 }
                 _ = tick.tick() => match session.tick(&ingest) {
-                    Ok(activity) => drop(renewal.get_or_insert_with(|| ingest.catalog.renew(&lease, activity))),
+                    Ok(activity) => {
+                        while let Some(words) = session.media.stream.health().take_notice() {
+                            if ingest.config.health_notices {
+                                self.wire.connection.advise(&words);
+                            }
+                        }
+                        renewal.get_or_insert_with(|| ingest.catalog.renew(&lease, activity));
+                    }
                     Err(end) => return end,
                 },
                 renewed = OptionFuture::from(renewal.as_mut()), if renewal.is_some() => {

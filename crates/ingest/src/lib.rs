@@ -40,10 +40,12 @@
 //! | batches between connection and disk | `spool::BATCHES_WAITING_MAX` |
 //! | finished segments not yet stored | [`Config::spool_quota`], `recorder::SEGMENTS_QUEUED_MAX` |
 //! | bytes of a connection that are kept in case it goes wrong; their files | [`Config::capture_refused`], `captures` |
+//! | lines of one session's health in the log, words of it to its encoder | `health`: `LINES_PER_MINUTE_MAX`, `NOTICES_MAX` |
 //! | one attempt to store, record or list; all attempts of all streams | `storing::ATTEMPT_MAX`, `retry::Budget` |
 
 mod admission;
 mod authorisation;
+mod backlog;
 mod captures;
 mod config;
 mod connection;
@@ -52,6 +54,8 @@ mod end;
 mod ending;
 mod faults;
 mod gate;
+mod gops;
+mod health;
 mod lister;
 mod recorder;
 mod recovery;
@@ -78,11 +82,14 @@ use std::io;
 use std::sync::Arc;
 
 use alluvium_catalog::{Catalog, NodeId};
-use alluvium_oss::{Clock, Domains};
+use alluvium_oss::{BucketName, ChannelName, Clock, Domains};
 use alluvium_store::ObjectStore;
 
 pub use config::Config;
 pub use gate::{Full, Gate, Pass};
+pub use health::{
+    AudioStatus, Condition, ConditionStatus, FaultStatus, KeyframeInterval, Status, StoreStatus, VideoStatus,
+};
 pub use recovery::Recovery;
 pub use retry::Retry;
 pub use seldom::Seldom;
@@ -135,6 +142,22 @@ impl Ingest {
             clock,
             (Arc::new(LocalDisk), Runs::OnThreads),
         )
+    }
+
+    /// What is known of the channel's publisher; `None` when it has none here.
+    pub fn status(&self, bucket: &BucketName, channel: &ChannelName) -> Option<Status> {
+        self.sessions.status(bucket, channel)
+    }
+
+    /// What is known of the publishers in the buckets that `wanted` wants, ascending by bucket and channel: of those
+    /// after `after` the first `limit`.
+    pub fn statuses(
+        &self,
+        wanted: impl Fn(&BucketName) -> bool,
+        after: Option<&(BucketName, ChannelName)>,
+        limit: usize,
+    ) -> Vec<Status> {
+        self.sessions.statuses(wanted, after, limit)
     }
 
     fn on_disk(

@@ -7,12 +7,14 @@ use alluvium_oss::{ObjectKey, UnixTime};
 use alluvium_store::{self as store, Attributes, Condition, Put, recorded_etag};
 use bytes::Bytes;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 
 use crate::Ingest;
+use crate::backlog::Backlog;
 use crate::recorder::{Finished, Outcome};
-use crate::spool::{Backlog, Place, Repaired, Spooled, State};
+use crate::spool::{Place, Repaired, Spooled, State};
 use crate::storing::{Damaged, Stop, Storing, is_answer, is_final};
 
 pub(crate) const PLAYLIST_CONTENT_TYPE: &str = "application/x-mpegURL";
@@ -85,10 +87,12 @@ impl Lister {
 
     /// Lists what comes until no more does.
     pub(crate) async fn run(mut self, mut finished: mpsc::Receiver<Finished>, backlog: &Backlog) -> Outcome {
-        while let Some(Finished { written, length }) = finished.recv().await {
+        while let Some(Finished { written, length, ended }) = finished.recv().await {
+            backlog.take_up(ended);
             let Ok(spooled) = written.await else {
                 return Outcome::Failed(self.listed, "the spool's writer has ended".to_owned());
             };
+            let before = self.listed.segments;
             let done = match self.list(spooled.clone()).await {
                 Err(Stop::Fenced) => {
                     self.storing.ingest.fenced(&self.lease);
@@ -98,6 +102,9 @@ impl Lister {
             };
             if let Err(stop) = done {
                 return self.stopped(stop);
+            }
+            if self.listed.segments > before {
+                backlog.listed(ended, Instant::now());
             }
             backlog.take_away(length);
         }
@@ -353,7 +360,7 @@ impl Lister {
             {
                 return self.stopped(stop);
             }
-            let Some(Finished { written, length }) = finished.recv().await else {
+            let Some(Finished { written, length, .. }) = finished.recv().await else {
                 return Outcome::Fenced(self.listed);
             };
             backlog.take_away(length);

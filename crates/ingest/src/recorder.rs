@@ -8,12 +8,14 @@ use futures_util::FutureExt;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::{self, OwnedPermit, error::TrySendError};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use crate::Ingest;
+use crate::backlog::{Backlog, Keeping};
 use crate::lister::{Listed, Lister};
-use crate::spool::{Backlog, Facts, Gap, Place, SessionSpool, SpoolFile, Written};
+use crate::spool::{Facts, Gap, Place, SessionSpool, SpoolFile, Written};
 use crate::storing::Storing;
 use crate::stream::Work;
 
@@ -27,6 +29,8 @@ pub(crate) struct Finished {
     pub(crate) written: Written,
     /// Bytes, as counted in the backlog.
     pub(crate) length: u64,
+    /// When its last unit came.
+    pub(crate) ended: Instant,
 }
 
 /// How a session's recording ended.
@@ -144,7 +148,18 @@ impl Recorder {
         queued.send(Finished {
             written: file.finish(facts),
             length: facts.length,
+            ended: Instant::now(),
         });
+    }
+
+    /// How the store keeps up.
+    pub(crate) fn keeping(&self, now: Instant) -> Keeping {
+        self.backlog.keeping(now)
+    }
+
+    /// Whether media is being dropped.
+    pub(crate) fn is_in_gap(&self) -> bool {
+        self.gap.is_open()
     }
 
     /// Completes when the recorder takes no more work; [`finish`](Self::finish) says why.

@@ -1,3 +1,4 @@
+use std::net::SocketAddr;
 use std::panic::{self, AssertUnwindSafe};
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use tracing::{debug, info};
 use crate::Ingest;
 use crate::admission::Refusal;
 use crate::end::End;
+use crate::health::Status;
 use crate::recorder::{Outcome, Recorder};
 use crate::sessions::Running;
 use crate::stream::{Now, Stream};
@@ -63,6 +65,7 @@ impl Media {
                         rest: input.len(),
                     });
                 }
+                Event::Fault(fault) => self.stream.health().message_fault(&fault, now.wall),
                 event => note(&event),
             }
         }
@@ -74,7 +77,16 @@ impl Media {
 }
 
 impl Session {
-    pub(crate) fn new(lease: Lease, running: Running, recorder: Recorder, audio_only: bool, now: Now) -> Self {
+    /// A session that begins `now`, of this `peer` and the encoder that names itself so.
+    pub(crate) fn new(
+        lease: Lease,
+        running: Running,
+        recorder: Recorder,
+        audio_only: bool,
+        (peer, encoder): (SocketAddr, &str),
+        now: Now,
+    ) -> Self {
+        running.show(Status::beginning(&lease, peer, encoder, now.wall));
         Self {
             media: Media {
                 running,
@@ -97,10 +109,14 @@ impl Session {
         if now.instant.duration_since(self.media.heard) >= config.silence_timeout {
             return Err(End::Silent(config.silence_timeout));
         }
+        let Media { running, stream, .. } = &mut self.media;
+        let (store, gap) = (self.recorder.keeping(now.instant), self.recorder.is_in_gap());
+        let statistics = stream.health().look(store, gap, now);
+        running.update(|status| stream.health().fill(status, store, now.wall));
         Ok(Activity {
             at: now.wall,
-            last_media: self.media.running.last_heard(),
-            statistics: self.media.stream.meter().sample(now.instant),
+            last_media: running.last_heard(),
+            statistics,
         })
     }
 

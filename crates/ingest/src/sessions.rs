@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::duels::Duels;
+use crate::health::Status;
 use crate::stream::Now;
 
 /// The sessions that run in this process, by channel.
@@ -42,6 +43,8 @@ struct Session {
     ending: CancellationToken,
     /// All is listed, or given up.
     ended: CancellationToken,
+    /// `None` before the publish has begun. Held to copy it, or to change it once a second; never across an await.
+    status: Mutex<Option<Status>>,
 }
 
 /// A session's entry; taken out when dropped.
@@ -110,6 +113,34 @@ impl Sessions {
         Ok(Entry::After(Arc::clone(before)))
     }
 
+    /// What is shown of the channel's session, if it has one.
+    pub(crate) fn status(&self, bucket: &BucketName, channel: &ChannelName) -> Option<Status> {
+        let session = self.lock().running.get(&(bucket.clone(), channel.clone())).cloned();
+        session?.status().clone()
+    }
+
+    /// What is shown of the sessions in the buckets that `wanted` wants, ascending by bucket and channel: of those after
+    /// `after` the first `limit`.
+    pub(crate) fn statuses(
+        &self,
+        wanted: impl Fn(&BucketName) -> bool,
+        after: Option<&Channel>,
+        limit: usize,
+    ) -> Vec<Status> {
+        let is_wanted =
+            |(channel, _): &(&Channel, &Arc<Session>)| wanted(&channel.0) && after.is_none_or(|after| *channel > after);
+        let mut found: Vec<_> = {
+            let channels = self.lock();
+            let running = channels.running.iter().filter(is_wanted);
+            running
+                .map(|(channel, session)| (channel.clone(), Arc::clone(session)))
+                .collect()
+        };
+        found.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
+        let statuses = found.into_iter().filter_map(|(_, session)| session.status().clone());
+        statuses.take(limit).collect()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Channels> {
         // Every change of the map is one call, so a poisoned lock is still right.
         self.channels.lock().unwrap_or_else(PoisonError::into_inner)
@@ -125,12 +156,18 @@ impl Session {
             replaced: CancellationToken::new(),
             ending: CancellationToken::new(),
             ended: CancellationToken::new(),
+            status: Mutex::default(),
         }
     }
 
     fn idle(&self, now: Instant) -> Duration {
         let last_media = Duration::from_millis(self.last_media_after_ms.load(Ordering::Relaxed));
         now.duration_since(self.began).saturating_sub(last_media)
+    }
+
+    fn status(&self) -> MutexGuard<'_, Option<Status>> {
+        // A status half changed is still one that was nearly right.
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -146,6 +183,18 @@ impl Running {
     /// When media last came; at first, when the session began.
     pub(crate) fn last_heard(&self) -> UnixTime {
         UnixTime::from_millis(self.session.last_media.load(Ordering::Relaxed))
+    }
+
+    /// Shows what the session is like from now on.
+    pub(crate) fn show(&self, status: Status) {
+        *self.session.status() = Some(status);
+    }
+
+    /// Changes what is shown of the session, where something is.
+    pub(crate) fn update(&self, change: impl FnOnce(&mut Status)) {
+        if let Some(status) = self.session.status().as_mut() {
+            change(status);
+        }
     }
 
     /// Completes when another publisher takes the channel over.

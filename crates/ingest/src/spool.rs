@@ -21,7 +21,6 @@ mod writer;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use alluvium_catalog::{Lease, SessionId};
 use alluvium_oss::{BucketName, ChannelName, UnixTime};
@@ -339,24 +338,6 @@ impl Spooled {
         match &self.state {
             State::Whole(path, _) | State::Torn(path) | State::Unsynced(path, _) => path,
         }
-    }
-}
-
-/// Bytes of finished segments of one session that are not stored yet.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Backlog(Arc<AtomicU64>);
-
-impl Backlog {
-    pub(crate) fn bytes(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn add(&self, bytes: u64) {
-        self.0.fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    pub(crate) fn take_away(&self, bytes: u64) {
-        self.0.fetch_sub(bytes, Ordering::Relaxed);
     }
 }
 

@@ -1,43 +1,83 @@
 use std::collections::VecDeque;
+use std::mem;
 use std::time::Duration;
 
 use alluvium_catalog::{AudioStatistics, Statistics, VideoStatistics};
 use alluvium_media::{AccessUnit, Content, Timestamp, Tracks};
 use tokio::time::Instant;
 
-/// Over how many samples, one a second, bandwidth is averaged.
+use crate::gops::{GopSummary, Gops};
+
+/// Over how many samples, one a second, rates are averaged.
 const SAMPLES: usize = 10;
+
+/// What is measured over less media than this says little, 90 kHz: 5 s.
+const SPAN_TICKS_MIN: i64 = 5 * Timestamp::TICKS_PER_SECOND;
 
 /// A frame rate this little below a whole number is that number: millisecond timestamps are not exact.
 const FRAME_RATE_TOLERANCE: f64 = 0.02;
 
-/// Measures one session's tracks for GetLiveChannelStat (contract, 1.4).
+/// Measures one session's tracks: a few integers for each unit, and all else once a second.
 #[derive(Debug)]
 pub(crate) struct Meter {
     tracks: Tracks,
-    received: Received,
+    totals: Totals,
     /// The totals at the last samples, oldest first.
-    samples: VecDeque<(Instant, Received)>,
+    samples: VecDeque<(Instant, Totals)>,
+    gops: Gops,
     /// First video DTS since the tracks last changed, and how many units have come after it.
     video_since: Option<(Timestamp, u64)>,
-    last_video: Timestamp,
+    video_heard: Instant,
+    audio_heard: Instant,
 }
 
-/// Payload bytes taken so far.
+/// What came so far.
 #[derive(Debug, Clone, Copy, Default)]
-struct Received {
-    video: u64,
-    audio: u64,
+struct Totals {
+    /// Payload bytes.
+    video_bytes: u64,
+    audio_bytes: u64,
+    pictures: u64,
+    frames: u64,
+    /// DTS of the newest.
+    video: Option<Timestamp>,
+    audio: Option<Timestamp>,
+    /// Ticks by which the newest audio was ahead of each picture when that came, summed, and of how many pictures.
+    audio_ahead: i64,
+    compared: u64,
+    /// It has come since the last picture: audio that has ceased is not late.
+    is_audio_new: bool,
+}
+
+/// What a session's media is like at its latest sample; `None` where too little has come to tell.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Measured {
+    /// Pictures per second of media.
+    pub(crate) frame_rate: Option<f64>,
+    /// Bits of video per second of media.
+    pub(crate) video_bitrate: Option<f64>,
+    /// Seconds of media per second.
+    pub(crate) pace: Option<f64>,
+    /// By how much audio comes before the picture of the same time, milliseconds; negative when it comes after.
+    pub(crate) audio_ahead_ms: Option<i64>,
+    pub(crate) gops: Option<GopSummary>,
+    /// Ticks since the last random access unit.
+    pub(crate) open_gop: Option<i64>,
+    /// How long a track that had begun has brought nothing.
+    pub(crate) video_idle: Option<Duration>,
+    pub(crate) audio_idle: Option<Duration>,
 }
 
 impl Meter {
     pub(crate) fn new(at: Instant) -> Self {
         Self {
             tracks: Tracks::default(),
-            received: Received::default(),
-            samples: VecDeque::from([(at, Received::default())]),
+            totals: Totals::default(),
+            samples: VecDeque::from([(at, Totals::default())]),
+            gops: Gops::default(),
             video_since: None,
-            last_video: Timestamp::default(),
+            video_heard: at,
+            audio_heard: at,
         }
     }
 
@@ -46,23 +86,51 @@ impl Meter {
         self.video_since = None;
     }
 
+    pub(crate) fn tracks(&self) -> &Tracks {
+        &self.tracks
+    }
+
     pub(crate) fn count(&mut self, unit: &AccessUnit<'_>) {
+        let totals = &mut self.totals;
         match &unit.content {
             Content::Video(nal_units) => {
-                self.received.video += nal_units.byte_length() as u64;
-                self.last_video = unit.dts;
+                totals.video_bytes += nal_units.byte_length() as u64;
+                totals.pictures += 1;
+                totals.video = Some(unit.dts);
+                if let Some(audio) = totals.audio
+                    && mem::take(&mut totals.is_audio_new)
+                {
+                    totals.audio_ahead += audio.since(unit.dts);
+                    totals.compared += 1;
+                }
+                if unit.random_access {
+                    self.gops.begin(unit.dts);
+                }
                 match &mut self.video_since {
                     Some((_, count)) => *count += 1,
                     None => self.video_since = Some((unit.dts, 0)),
                 }
             }
-            Content::Audio { frame, .. } => self.received.audio += frame.len() as u64,
+            Content::Audio { frame, .. } => {
+                totals.audio_bytes += frame.len() as u64;
+                totals.frames += 1;
+                totals.audio = Some(unit.dts);
+                totals.is_audio_new = true;
+            }
         }
     }
 
-    /// Takes a sample, once a second or so, and says what the stream is like now.
+    /// Takes a sample, once a second or so, and says what GetLiveChannelStat tells (contract, 1.4).
     pub(crate) fn sample(&mut self, at: Instant) -> Statistics {
-        self.samples.push_back((at, self.received));
+        if let Some((_, last)) = self.samples.back() {
+            if last.pictures < self.totals.pictures {
+                self.video_heard = at;
+            }
+            if last.frames < self.totals.frames {
+                self.audio_heard = at;
+            }
+        }
+        self.samples.push_back((at, self.totals));
         if self.samples.len() > SAMPLES {
             self.samples.pop_front();
         }
@@ -73,22 +141,64 @@ impl Meter {
                 width: video.width,
                 height: video.height,
                 frame_rate: self.frame_rate(video.frame_rate),
-                bandwidth: per_second(self.received.video - before.video, span),
+                bandwidth: per_second(self.totals.video_bytes - before.video_bytes, span),
             }),
             audio: self.tracks.audio.as_ref().map(|audio| AudioStatistics {
                 sample_rate: audio.sample_rate,
-                bandwidth: per_second(self.received.audio - before.audio, span),
+                bandwidth: per_second(self.totals.audio_bytes - before.audio_bytes, span),
             }),
         }
     }
 
+    /// What the latest samples say.
+    pub(crate) fn measured(&self) -> Measured {
+        let Some(&(at, now)) = self.samples.back() else {
+            return Measured::default();
+        };
+        let video = self.since(|totals| totals.video);
+        let (_, before) = self.samples[0];
+        let compared = now.compared - before.compared;
+        Measured {
+            frame_rate: video.map(|(_, then, ticks)| (now.pictures - then.pictures) as f64 / seconds(ticks)),
+            video_bitrate: video
+                .map(|(_, then, ticks)| 8.0 * (now.video_bytes - then.video_bytes) as f64 / seconds(ticks)),
+            pace: self.pace(at),
+            audio_ahead_ms: (compared > 0).then(|| {
+                let ticks = (now.audio_ahead - before.audio_ahead) / compared.cast_signed();
+                ticks / Timestamp::TICKS_PER_MS
+            }),
+            gops: self.gops.summary(),
+            open_gop: now.video.and_then(|dts| self.gops.open_for(dts)),
+            video_idle: now.video.map(|_| at.duration_since(self.video_heard)),
+            audio_idle: now.audio.map(|_| at.duration_since(self.audio_heard)),
+        }
+    }
+
+    /// How fast the track in front comes. One that pauses while the other goes on makes nothing slow.
+    fn pace(&self, at: Instant) -> Option<f64> {
+        let newest = |totals: &Totals| totals.video.max(totals.audio);
+        let &(since, then) = self.samples.iter().find(|(_, totals)| newest(totals).is_some())?;
+        let span = at.duration_since(since).as_secs_f64();
+        let ticks = newest(&self.samples.back()?.1)?.since(newest(&then)?);
+        (span * Timestamp::TICKS_PER_SECOND as f64 >= SPAN_TICKS_MIN as f64).then(|| seconds(ticks) / span)
+    }
+
+    /// The oldest sample with a track in it, and how much of the track came since, where that is enough.
+    fn since(&self, of_track: impl Fn(&Totals) -> Option<Timestamp>) -> Option<(Instant, Totals, i64)> {
+        let &(at, then) = self.samples.iter().find(|(_, totals)| of_track(totals).is_some())?;
+        let ticks = of_track(&self.samples.back()?.1)?.since(of_track(&then)?);
+        (ticks >= SPAN_TICKS_MIN).then_some((at, then, ticks))
+    }
+
     /// What is measured comes before what the parameter sets declare, which encoders often get wrong.
     fn frame_rate(&self, declared: Option<f64>) -> u32 {
-        let measured = self.video_since.and_then(|(first, count)| {
-            let ticks = self.last_video.since(first);
-            (ticks >= Timestamp::TICKS_PER_SECOND)
-                .then(|| count as f64 * Timestamp::TICKS_PER_SECOND as f64 / ticks as f64)
-        });
+        let measured = self
+            .video_since
+            .zip(self.totals.video)
+            .and_then(|((first, count), last)| {
+                let ticks = last.since(first);
+                (ticks >= Timestamp::TICKS_PER_SECOND).then(|| count as f64 / seconds(ticks))
+            });
         let rate = match (measured, declared) {
             (Some(measured), Some(declared)) if (measured - declared).abs() < 0.5 => declared,
             (Some(measured), _) => measured,
@@ -96,6 +206,10 @@ impl Meter {
         };
         (rate + FRAME_RATE_TOLERANCE) as u32
     }
+}
+
+fn seconds(ticks: i64) -> f64 {
+    ticks as f64 / Timestamp::TICKS_PER_SECOND as f64
 }
 
 fn per_second(bytes: u64, span: Duration) -> u64 {

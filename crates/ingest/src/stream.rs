@@ -9,10 +9,8 @@ use alluvium_oss::{Clock, UnixTime};
 use alluvium_rtmp::MediaKind;
 use bytes::Bytes;
 use tokio::time::Instant;
-use tracing::warn;
 
-use crate::faults::Faults;
-use crate::statistics::Meter;
+use crate::health::Health;
 
 /// A batch of TS bytes goes to the spool when it is this long ...
 const BATCH_BYTES: usize = 32 * 1024;
@@ -63,12 +61,9 @@ pub(crate) struct Stream {
 
 /// What the demuxer's items go into; apart from it so that both can be borrowed at once.
 struct Muxing {
-    /// Bucket and channel, for the log.
-    label: String,
     segmenter: Segmenter,
     places: Places,
-    meter: Meter,
-    faults: Faults,
+    health: Health,
     /// The codec of video that is not H.264.
     foreign_video: Option<String>,
     work: VecDeque<Work>,
@@ -90,14 +85,12 @@ impl Stream {
         Self {
             demuxer: Demuxer::new(alluvium_media::Limits::default()),
             muxing: Muxing {
-                label: format!("{}/{}", lease.bucket, lease.channel),
                 segmenter: Segmenter::new(SegmenterConfig {
                     frag_duration,
                     audio_only,
                 }),
                 places: Places::after(lease, frag_duration),
-                meter: Meter::new(now.instant),
-                faults: Faults::default(),
+                health: Health::new(lease, now.instant),
                 foreign_video: None,
                 work: VecDeque::new(),
                 oldest: None,
@@ -157,22 +150,22 @@ impl Stream {
         !self.muxing.work.is_empty()
     }
 
-    pub(crate) fn meter(&mut self) -> &mut Meter {
-        &mut self.muxing.meter
+    pub(crate) fn health(&mut self) -> &mut Health {
+        &mut self.muxing.health
     }
 
     pub(crate) fn received(&self) -> Received {
         self.muxing.received
     }
 
+    /// How many odd things were skipped or put right.
+    pub(crate) fn faults(&self) -> u64 {
+        self.muxing.health.faults().total()
+    }
+
     /// The codec of the video, where some has come that is not H.264.
     pub(crate) fn foreign_video(&self) -> Option<&str> {
         self.muxing.foreign_video.as_deref()
-    }
-
-    /// How many odd things were skipped.
-    pub(crate) fn faults(&self) -> u64 {
-        self.muxing.faults.total()
     }
 }
 
@@ -180,15 +173,13 @@ impl Muxing {
     fn take(&mut self, item: Item<'_>, now: Now) {
         match item {
             Item::Tracks(tracks) => {
-                self.meter.set_tracks(tracks);
+                self.health.set_tracks(tracks);
                 self.segmenter.set_tracks(tracks);
             }
             Item::Unit(unit) => self.push(&unit, now),
             Item::Discontinuity => self.segmenter.discontinuity(),
             Item::Fault(fault) => {
-                if self.faults.count(fault.name()) {
-                    warn!(stream = %self.label, %fault, "odd media skipped; more of the kind are only counted");
-                }
+                self.health.media_fault(&fault, now.wall);
                 if let Fault::VideoCodec(codec) = fault {
                     self.foreign_video = Some(codec.to_string());
                 }
@@ -197,7 +188,7 @@ impl Muxing {
     }
 
     fn push(&mut self, unit: &AccessUnit<'_>, now: Now) {
-        self.meter.count(unit);
+        self.health.count(unit);
         match unit.content {
             Content::Video(_) => self.received.video = true,
             Content::Audio { .. } => self.received.audio = true,

@@ -9,7 +9,7 @@ mod who_may_publish;
 use std::time::Duration;
 
 use alluvium_catalog::{Catalog, NodeId, OpenSession, SegmentRecord};
-use alluvium_oss::{ChannelStatus, Clock, ObjectKey, UnixTime};
+use alluvium_oss::{ChannelName, ChannelStatus, Clock, ObjectKey, UnixTime};
 use alluvium_rtmp::publisher::Event;
 use alluvium_store::faulty::{Fault, Gate, Keys, Operation, Rule};
 use alluvium_store::{Error, ListQuery, ObjectStore, check};
@@ -576,4 +576,42 @@ async fn sessions_of_a_killed_process_are_closed_at_start() {
         .await
         .unwrap();
     assert_eq!(history[0].ended, UnixTime::from_millis(began.as_millis() + 2000));
+}
+
+#[tokio::test]
+async fn a_running_publish_is_shown_to_who_asks_and_an_ended_one_is_not() {
+    let house = House::new().await;
+    let channel = house.channel("camera").await;
+    house.channel("another").await;
+    assert_eq!(house.ingest.status(&house.bucket, &channel), None);
+    let mut encoder = house.publishing("camera").await;
+    let other = house.publishing("another").await;
+    house.push(&mut encoder, 3).await;
+    let status = eventually(async || {
+        let status = house.ingest.status(&house.bucket, &channel);
+        status.filter(|status| status.video.is_some() && status.store.segments_listed == 1)
+    })
+    .await;
+    assert_eq!((&*status.peer, &*status.encoder), ("192.0.2.1:5000", "test"));
+    assert_eq!(status.frag_duration_s, 2);
+    let video = status.video.unwrap();
+    assert_eq!(
+        (video.width, video.height, &*video.profile, &*video.level),
+        (640, 360, "Main", "3.0")
+    );
+    assert_eq!(video.keyframe_interval_s.unwrap().median, 1.0);
+
+    let channels = |after, limit| {
+        let statuses = house.ingest.statuses(|bucket| *bucket == house.bucket, after, limit);
+        statuses.into_iter().map(|status| status.channel).collect::<Vec<_>>()
+    };
+    assert_eq!(channels(None, 9), ["another", "camera"]);
+    assert_eq!(channels(None, 1), ["another"]);
+    let after = (house.bucket.clone(), ChannelName::parse("another").unwrap());
+    assert_eq!(channels(Some(&after), 9), ["camera"]);
+    assert!(house.ingest.statuses(|_| false, None, 9).is_empty());
+
+    other.cut_off().await;
+    encoder.cut_off().await;
+    assert_eq!(house.ingest.status(&house.bucket, &channel), None);
 }

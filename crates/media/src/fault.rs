@@ -105,26 +105,38 @@ pub enum Fault {
     },
 }
 
-impl Fault {
-    /// One word, the same for all faults of a sort: for counting.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::TagTruncated { .. } => "tag_truncated",
-            Self::VideoCodec(_) => "video_codec",
-            Self::AudioCodec(_) => "audio_codec",
-            Self::PacketType { .. } => "packet_type",
-            Self::BeforeSequenceHeader { .. } => "before_sequence_header",
-            Self::AvcConfig(_) => "avc_config",
-            Self::AudioConfig(_) => "audio_config",
-            Self::NalUnitTruncated { .. } => "nal_unit_truncated",
-            Self::NalUnits { .. } => "nal_units",
-            Self::NoSlices => "no_slices",
-            Self::AudioFrameLength { .. } => "audio_frame_length",
-            Self::CompositionTime { .. } => "composition_time",
-            Self::Restamped { .. } => "restamped",
-            Self::Outlier { .. } => "outlier",
-            Self::Jump { .. } => "jump",
-            Self::StartsApart { .. } => "starts_apart",
+/// Declares the name of each kind once.
+macro_rules! names {
+    ($($fault:pat => $name:literal,)*) => {
+        impl Fault {
+            /// The names of all kinds.
+            pub const NAMES: &[&str] = &[$($name),*];
+
+            /// One word, the same for all faults of a kind: for counting.
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $($fault => $name,)*
+                }
+            }
         }
-    }
+    };
+}
+
+names! {
+    Self::TagTruncated { .. } => "tag_truncated",
+    Self::VideoCodec(_) => "video_codec",
+    Self::AudioCodec(_) => "audio_codec",
+    Self::PacketType { .. } => "packet_type",
+    Self::BeforeSequenceHeader { .. } => "before_sequence_header",
+    Self::AvcConfig(_) => "avc_config",
+    Self::AudioConfig(_) => "audio_config",
+    Self::NalUnitTruncated { .. } => "nal_unit_truncated",
+    Self::NalUnits { .. } => "nal_units",
+    Self::NoSlices => "no_slices",
+    Self::AudioFrameLength { .. } => "audio_frame_length",
+    Self::CompositionTime { .. } => "composition_time",
+    Self::Restamped { .. } => "restamped",
+    Self::Outlier { .. } => "outlier",
+    Self::Jump { .. } => "jump",
+    Self::StartsApart { .. } => "starts_apart",
 }

@@ -50,6 +50,33 @@ pub enum FaultKind {
     Aggregate,
 }
 
+/// Declares the name of each kind once.
+macro_rules! names {
+    ($($fault:pat => $name:literal,)*) => {
+        impl FaultKind {
+            /// The names of all kinds.
+            pub const NAMES: &[&str] = &[$($name),*];
+
+            /// One word, the same for all faults of a kind: for counting.
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $($fault => $name,)*
+                }
+            }
+        }
+    };
+}
+
+names! {
+    Self::Command(_) => "rtmp_command",
+    Self::Unnamed => "rtmp_unnamed_command",
+    Self::Misplaced { .. } => "rtmp_misplaced_command",
+    Self::Data(_) => "rtmp_data",
+    Self::Control { .. } => "rtmp_control",
+    Self::MessageType { .. } => "rtmp_message_type",
+    Self::Aggregate => "rtmp_aggregate",
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}, before byte {}", self.kind, self.at)

@@ -39,6 +39,8 @@ pub enum Event {
     Refused(Status),
     /// The server ended a running publish, and says why. Nothing more can be done with this connection.
     Ended(Status),
+    /// The server says how the running publish could be better. Nothing has to be done.
+    Advised(Status),
     /// The server confirms that the publish has ended; [`Publisher::publish`] may begin another.
     Unpublished,
 }
@@ -306,6 +308,7 @@ impl Publisher {
                 Some(Event::Ended(status))
             }
             ("NetStream.Unpublish.Success", State::Idle) => Some(Event::Unpublished),
+            ("NetStream.Health.Notice", State::Publishing(_)) => Some(Event::Advised(status)),
             _ => None,
         }
     }

@@ -19,6 +19,9 @@ pub enum StatusCode {
     PlayFailed,
     /// `NetStream.Failed`: a running publish cannot go on.
     Failed,
+    /// `NetStream.Health.Notice`: a running publish goes on, and could be better. A code of our own: encoders take some
+    /// that begin with `NetStream.Publish`, and some that end with `Failed`, for the end.
+    HealthNotice,
 }
 
 impl StatusCode {
@@ -34,13 +37,17 @@ impl StatusCode {
             StatusCode::UnpublishSuccess => "NetStream.Unpublish.Success",
             StatusCode::PlayFailed => "NetStream.Play.Failed",
             StatusCode::Failed => "NetStream.Failed",
+            StatusCode::HealthNotice => "NetStream.Health.Notice",
         }
     }
 
     /// `status` or `error`: encoders stop at the second and show the description.
     pub fn level(self) -> &'static str {
         match self {
-            StatusCode::ConnectSuccess | StatusCode::PublishStart | StatusCode::UnpublishSuccess => "status",
+            StatusCode::ConnectSuccess
+            | StatusCode::PublishStart
+            | StatusCode::UnpublishSuccess
+            | StatusCode::HealthNotice => "status",
             StatusCode::ConnectRejected
             | StatusCode::CallFailed
             | StatusCode::PublishBadName

@@ -240,6 +240,7 @@ fn ingest_config(settings: &Settings) -> alluvium_ingest::Config {
     config.busy_within = Duration::from_secs(settings.recording.busy_within_s);
     config.reconnect_window = settings.recording.reconnect_window_s.duration();
     config.audio_only = settings.recording.audio_only;
+    config.health_notices = settings.rtmp.health_notices;
     config.spool_quota = settings.spool.quota_mib.bytes();
     config.spool_free_min = settings.spool.free_min_mib.bytes();
     config.spool_sync = settings.spool.sync;

@@ -50,6 +50,7 @@ pub(crate) struct Rtmp {
     pub(crate) capture_refused_mib: Mib,
     pub(crate) connections_max: usize,
     pub(crate) connections_per_address_max: usize,
+    pub(crate) health_notices: bool,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -125,6 +126,7 @@ impl Default for Rtmp {
             capture_refused_mib: Mib(0),
             connections_max: 10_000,
             connections_per_address_max: 1_000,
+            health_notices: true,
         }
     }
 }
@@ -309,6 +311,7 @@ const KEYS: &[(&str, &[&str])] = &[
             "capture_refused_mib",
             "connections_max",
             "connections_per_address_max",
+            "health_notices",
         ],
     ),
     ("recording", &["busy_within_s", "reconnect_window_s", "audio_only"]),
@@ -404,7 +407,7 @@ mod tests {
                     "data" | "region" | "log" | "root_access_key_id" | "root_access_key_secret" => "\"x\"",
                     "listen" | "domains" => "[\"x\"]",
                     "own_domains" => "{ \"video.example\" = \"bucket\" }",
-                    "audio_only" | "sync" => "true",
+                    "audio_only" | "sync" | "health_notices" => "true",
                     _ => "7",
                 };
                 text.push_str(&format!("{key} = {value}\n"));

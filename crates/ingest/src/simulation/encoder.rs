@@ -216,7 +216,7 @@ impl Encoder {
                 Err(_) => return Err(Over(Ended::CutOff)),
             };
             match self.publisher.receive(&mut input) {
-                Ok(None) => {}
+                Ok(None | Some(Event::Advised(_))) => {}
                 Ok(Some(Event::Started | Event::Unpublished)) => return Ok(()),
                 Ok(Some(Event::Refused(status))) => {
                     self.note(|publish| publish.words = Some(status.description.clone()));

@@ -6,6 +6,7 @@
 mod support;
 
 mod long_streams;
+mod notices;
 mod panics;
 mod recovery;
 mod store_faults;

@@ -125,6 +125,13 @@ impl Connection {
         };
     }
 
+    /// Tells the peer of a running publish something that needs no answer; does nothing at any other time.
+    pub fn advise(&mut self, description: &str) {
+        if let State::Publishing(_, stream_id) = self.state {
+            self.out.status(stream_id, StatusCode::HealthNotice, description);
+        }
+    }
+
     /// Refuses the publish that waits, in words that encoders show, and ends the connection.
     pub fn refuse(&mut self, refusal: Refusal<'_>) {
         if let State::Waiting(..) = self.state {
