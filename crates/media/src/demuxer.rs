@@ -229,7 +229,10 @@ impl Demuxer {
         };
         match &self.tracks.audio {
             Some(track) if track.config == config => return,
-            Some(_) => self.flush(Kind::Audio, each),
+            Some(_) => {
+                self.flush(Kind::Audio, each);
+                self.timeline.begin_audio_anew();
+            }
             None => {}
         }
         self.tracks.audio = Some(config.into());

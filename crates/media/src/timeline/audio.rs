@@ -10,7 +10,10 @@ use crate::{AudioSpecificConfig, Timestamp};
 /// missing: there a gap is left.
 #[derive(Debug, Default)]
 pub(super) struct AudioPlacer {
+    /// `None` before the first frame of a configuration.
     clock: Option<Clock>,
+    /// The end of what was placed of another configuration, parts of a tick.
+    floor: i64,
     late: Late,
 }
 
@@ -41,7 +44,7 @@ impl AudioPlacer {
             Some(clock) => clock.with_rate(rate.into()),
             None => Clock {
                 rate: rate.into(),
-                anchor: want.unwrap_or(0),
+                anchor: want.unwrap_or(self.floor).max(self.floor),
                 samples: 0,
             },
         };
@@ -62,10 +65,22 @@ impl AudioPlacer {
         };
     }
 
+    /// Frames of another configuration follow: no player joins them to those before, so they begin at their own time.
+    pub(super) fn begin_anew(&mut self) {
+        self.floor = self.end();
+        self.clock = None;
+        self.late = Late::default();
+    }
+
     /// The end of what has been placed, ms, rounded up.
     pub(super) fn next_ms(&self) -> i64 {
         let ms = PARTS * Timestamp::TICKS_PER_MS;
-        self.clock.map_or(0, |clock| (clock.next() + ms - 1).div_euclid(ms))
+        (self.end() + ms - 1).div_euclid(ms)
+    }
+
+    /// The end of what has been placed, parts of a tick.
+    fn end(&self) -> i64 {
+        self.clock.map_or(self.floor, |clock| clock.next())
     }
 
     /// How far to move the clock for a frame which is stamped `error` ahead of it. Never back by half a frame.

@@ -69,6 +69,11 @@ impl Timeline {
         self.frames.place(ms, rate)
     }
 
+    /// The audio has another configuration from here on.
+    pub(crate) fn begin_audio_anew(&mut self) {
+        self.frames.begin_anew();
+    }
+
     fn lane(&mut self, kind: Kind) -> &mut Lane {
         match kind {
             Kind::Audio => &mut self.audio,

@@ -99,6 +99,27 @@ fn a_new_audio_configuration_tells_the_tracks_again() {
 }
 
 #[test]
+fn another_audio_configuration_begins_at_its_own_time() {
+    for (config, after_ms) in [
+        (LC_48000, 37),
+        ([0x11, 0x88], 37),
+        ([0x12, 0x10], 37),
+        ([0x12, 0x10], 0),
+    ] {
+        let mut tags = vec![video_header(SPS, PPS), audio_header([0x13, 0x90])];
+        tags.extend((0..10).map(|at| frame(at * 46)));
+        tags.push(audio_header(config));
+        let begins_ms = 10 * 46 + after_ms;
+        tags.push(frame(begins_ms));
+        let dts = frame_dts(&demux(&tags));
+        let off = dts[10] - dts[0] - i64::from(begins_ms) * 90;
+        // The core of 22,050 Hz counts 46.4 ms for each of the ten.
+        let overlap = if after_ms == 0 { 397 } else { 0 };
+        assert!((off - overlap).abs() <= 90, "{config:?} {after_ms}: {off} ticks");
+    }
+}
+
+#[test]
 fn a_configuration_that_cannot_be_carried_is_a_fault() {
     let tags = [video_header(SPS, PPS), audio_header([0x12, 0x00]), picture(0, 0, &IDR)];
     let seen = demux(&tags);
