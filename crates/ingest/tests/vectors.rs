@@ -48,6 +48,101 @@ vectors! {
         outcome.ends_with("announces a message of 900 bytes while one of 1000 is unfinished");
     };
     metadata_that_contradicts_the_media_changes_nothing => "metadata-contradicts-the-media";
+    nal_units_behind_lengths_of_one_byte_are_read => "nal-lengths-of-one-byte";
+    nal_units_behind_lengths_of_two_bytes_are_read => "nal-lengths-of-two-bytes";
+    annex_b_inside_flv_is_read => "annex-b-inside-flv";
+    exactly_one_delimiter_begins_each_picture_wherever_others_stood => "delimiters-in-any-place";
+    several_slices_sei_and_filler_come_out_clean => "several-slices-sei-and-filler", |outcome| {
+        // It comes before the first picture.
+        outcome.is_complete_but(0..1, 0);
+        outcome.is_presented_as_sent();
+    };
+    an_open_gop_is_recorded_as_it_is => "open-gop";
+    negative_composition_times_keep_the_order_of_presentation => "negative-composition-times", |outcome| {
+        outcome.is_complete_but(0..0, 0);
+        outcome.is_presented_as_sent();
+    };
+    irregular_keyframes_cut_at_the_first_after_frag_duration => "keyframes-irregular", |outcome| {
+        outcome.is_faithful();
+        outcome.lasts(&[2_600, 3_400, 5_000, 3_015]);
+    };
+    keyframes_8_3_s_apart_end_each_segment_and_nothing_else => "keyframes-8.3-s-apart", |outcome| {
+        outcome.is_faithful();
+        outcome.lasts(&[8_300, 8_300, 8_300, 40]);
+    };
+    keyframes_25_s_apart_end_each_segment_and_nothing_else => "keyframes-25-s-apart", |outcome| {
+        outcome.is_faithful();
+        outcome.lasts(&[25_000, 25_000, 10_000]);
+    };
+    without_another_keyframe_a_cut_is_forced_without_a_discontinuity => "no-keyframe-after-the-first", |outcome| {
+        outcome.is_faithful();
+        outcome.lasts(&[60_000, 60_000, 30_000]);
+    };
+    another_size_by_a_new_sequence_header_is_a_discontinuity => "another-size-by-a-new-sequence-header", |outcome| {
+        outcome.is_complete_but(0..0, 1);
+        outcome.times_are_kept();
+    };
+    another_size_by_sets_in_band_is_a_discontinuity => "another-size-by-sets-in-band", |outcome| {
+        outcome.is_complete_but(0..0, 1);
+        outcome.times_are_kept();
+    };
+    another_frame_rate_is_kept_exactly => "another-frame-rate";
+    high_4_2_2_is_carried_as_it_is => "high-4-2-2";
+    aac_of_every_rate_is_carried => "aac-of-every-rate", |outcome| {
+        outcome.is_complete_but(0..0, 13);
+        outcome.times_are_kept();
+    };
+    aac_of_every_channel_layout_is_carried => "aac-of-every-channel-layout", |outcome| {
+        outcome.is_complete_but(0..0, 6);
+        outcome.times_are_kept();
+    };
+    he_aac_is_carried_however_it_is_signalled => "he-aac-in-every-signalling", |outcome| {
+        outcome.is_complete_but(0..0, 4);
+        outcome.times_are_kept();
+    };
+    another_audio_configuration_waits_for_the_next_keyframe => "another-audio-configuration", |outcome| {
+        // From 3 s to 4 s.
+        outcome.is_complete_but(140..184, 1);
+    };
+    adts_inside_flv_is_not_doubled => "adts-inside-flv";
+    video_without_audio_is_recorded => "video-only";
+    announced_audio_that_never_comes_holds_nothing_up => "announced-audio-that-never-comes";
+    audio_that_starts_10_s_late_comes_in_with_a_discontinuity => "audio-that-starts-10-s-late", |outcome| {
+        // Up to the next keyframe.
+        outcome.is_complete_but(0..47, 1);
+        outcome.is_presented_as_sent();
+    };
+    clocks_hours_apart_become_one_timeline => "clocks-hours-apart", |outcome| {
+        outcome.faults(&[("starts_apart", 1)]);
+        outcome.pictures_but(&[]);
+        outcome.frames_but(&[]);
+        outcome.rises();
+    };
+    a_clock_may_begin_anywhere => "clock-that-does-not-begin-at-zero";
+    a_picture_stamped_hours_away_is_placed_between_its_neighbours => "a-picture-stamped-hours-away", |outcome| {
+        outcome.restamps(("outlier", 1));
+    };
+    a_picture_that_goes_back_20_ms_is_restamped => "a-picture-that-goes-back-20-ms", |outcome| {
+        outcome.restamps(("restamped", 1));
+    };
+    a_picture_that_goes_back_200_ms_is_restamped => "a-picture-that-goes-back-200-ms", |outcome| {
+        outcome.restamps(("restamped", 1));
+    };
+    two_pictures_at_one_time_are_told_apart => "two-pictures-at-one-time", |outcome| {
+        outcome.restamps(("restamped", 1));
+    };
+    a_clock_that_jumps_forward_for_good_begins_a_timeline => "clock-that-jumps-forward", |outcome| {
+        outcome.jumps();
+    };
+    a_clock_that_jumps_back_for_good_begins_a_timeline => "clock-that-jumps-back", |outcome| {
+        outcome.jumps();
+    };
+    a_clock_that_begins_again_begins_a_timeline => "clock-that-begins-again", |outcome| {
+        outcome.jumps();
+    };
+    extended_timestamps_leave_no_seam => "clock-over-extended-timestamps";
+    the_wrap_of_33_bits_leaves_no_seam => "clock-over-33-bits";
+    the_wrap_of_32_bits_leaves_no_seam => "clock-over-32-bits";
 }
 
 #[test]

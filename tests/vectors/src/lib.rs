@@ -7,6 +7,7 @@
 mod made;
 mod media;
 mod script;
+mod synthetic;
 
 use std::path::{Path, PathBuf};
 

@@ -18,6 +18,20 @@ pub(crate) fn first(seconds: f64) -> Vec<Tag> {
     ALL.iter().filter(within).cloned().collect()
 }
 
+/// Two seconds of the same, whose GOPs are open.
+pub(crate) fn open_gop() -> Vec<Tag> {
+    read(include_bytes!(
+        "../../../crates/media/tests/vectors/ffmpeg-x264-open-gop.flv"
+    ))
+}
+
+/// Two seconds with four slices, a delimiter, SEI and filler in each picture, and repeated parameter sets.
+pub(crate) fn slices_and_delimiters() -> Vec<Tag> {
+    read(include_bytes!(
+        "../../../crates/media/tests/vectors/ffmpeg-x264-slices-aud.flv"
+    ))
+}
+
 static ALL: LazyLock<Vec<Tag>> = LazyLock::new(|| read(FLV));
 
 /// The audio and video tags of an FLV file (FLV 10.1, E.3).

@@ -1,6 +1,7 @@
 //! What became of a vector.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use crate::sent::{Sent, Unit};
 use crate::stored::Stored;
@@ -23,6 +24,65 @@ impl Outcome {
         self.frames_but(&[]);
         self.times_are_kept();
         assert_eq!(self.discontinuities(), 0);
+    }
+
+    /// Every unit is there, once, in order, but these audio frames; with so many discontinuities, and nothing was odd.
+    #[track_caller]
+    pub(crate) fn is_complete_but(&self, frames: Range<usize>, discontinuities: usize) {
+        self.faults(&[]);
+        self.pictures_but(&[]);
+        self.frames_but(&frames.collect::<Vec<_>>());
+        assert_eq!(self.discontinuities(), discontinuities);
+    }
+
+    /// Every unit is there, once, in order, and some were given another time, which was counted.
+    #[track_caller]
+    pub(crate) fn restamps(&self, fault: (&str, u32)) {
+        self.faults(&[fault]);
+        self.pictures_but(&[]);
+        self.frames_but(&[]);
+        self.rises();
+        assert_eq!(self.discontinuities(), 0);
+    }
+
+    /// The clock has jumped at a keyframe, with which a new timeline begins. The four audio frames that came before that
+    /// was certain have no picture to begin with.
+    #[track_caller]
+    pub(crate) fn jumps(&self) {
+        self.faults(&[("jump", 2)]);
+        self.pictures_but(&[]);
+        self.frames_but(&[188, 189, 190, 191]);
+        self.rises();
+        assert_eq!(self.discontinuities(), 1);
+    }
+
+    /// DTS rises on both tracks.
+    #[track_caller]
+    pub(crate) fn rises(&self) {
+        for track in [&self.stored.video, &self.stored.audio] {
+            let rises = track.windows(2).all(|pair| pair[0].dts < pair[1].dts);
+            assert!(rises, "a unit that is decoded before the one before it");
+        }
+    }
+
+    /// PTS are as they were sent, one beside the other, within the millisecond that the first negative composition time
+    /// may cost; and nothing is presented before it is decoded.
+    #[track_caller]
+    pub(crate) fn is_presented_as_sent(&self) {
+        self.rises();
+        let (sent, stored) = (&self.sent.video, &self.stored.video);
+        for (index, (now, was)) in stored.iter().zip(sent).enumerate() {
+            let off = (now.pts - stored[0].pts) - (was.pts - sent[0].pts);
+            assert!(off.abs() <= 90, "picture {index} is presented {off} ticks off");
+        }
+        assert!(self.stored.video.iter().all(|picture| picture.dts <= picture.pts));
+    }
+
+    /// The segments last so long, ms.
+    #[track_caller]
+    pub(crate) fn lasts(&self, expected: &[u64]) {
+        let durations: Vec<_> = self.stored.segments.iter().map(|record| record.duration / 90).collect();
+        assert_eq!(durations, expected);
     }
 
     /// These faults were counted, by name, and no others.

@@ -1,12 +1,15 @@
 //! The vectors, a file for each sort of oddity.
 
+mod audio;
 mod chunks;
 mod metadata;
+mod times;
+mod video;
 
 use alluvium_rtmp::capture::Capture;
 
 pub(crate) type Vector = (&'static str, Capture);
 
 pub(crate) fn all() -> Vec<Vector> {
-    [chunks::all(), metadata::all()].concat()
+    [audio::all(), chunks::all(), metadata::all(), times::all(), video::all()].concat()
 }
