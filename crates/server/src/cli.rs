@@ -39,6 +39,14 @@ pub(crate) enum Command {
         #[command(flatten)]
         options: Options,
     },
+    /// Tell what is in a capture: what a publisher sent, and what the server makes of it
+    ///
+    /// Captures are what the setting `[rtmp] capture_refused_mib` keeps of connections that went wrong. Each line begins
+    /// with the byte that it is about, handshake included, from 0.
+    Replay {
+        /// The capture
+        file: PathBuf,
+    },
     /// Make and manage the access keys of a data folder, also while a server runs on it
     #[command(after_help = format!("{}\n\n{STATUS}", key::EXAMPLES))]
     Key(KeyCommand),
@@ -57,7 +65,7 @@ impl Command {
     /// Whether a script reads what it prints.
     pub(crate) fn is_for_scripts(&self) -> bool {
         match self {
-            Self::Serve(_) | Self::Demo(_) | Self::Verify { .. } => false,
+            Self::Serve(_) | Self::Demo(_) | Self::Verify { .. } | Self::Replay { .. } => false,
             Self::Key(command) => command.json,
             Self::Bucket(command) => command.access.json,
             Self::Channel(command) => command.access.json,

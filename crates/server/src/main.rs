@@ -21,6 +21,7 @@ mod http;
 mod listener;
 mod panics;
 mod paths;
+mod replay;
 mod serve;
 mod settings;
 mod test_stream;
@@ -63,6 +64,7 @@ async fn run(command: Command) -> Result<ExitCode> {
             server.run().await?;
         }
         Command::Verify { scope, options } => return verify::run(&settings(&options)?, scope.as_deref()).await,
+        Command::Replay { file } => replay::run(&file)?,
         Command::Key(command) => command.run().await?,
         Command::Bucket(command) => command.run().await?,
         Command::Channel(command) => command.run().await?,

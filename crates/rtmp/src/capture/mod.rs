@@ -14,10 +14,12 @@ mod error;
 mod expectation;
 mod file;
 mod head;
+mod messages;
 mod redact;
 
 pub use error::Error;
 pub use expectation::Expectation;
 pub use file::Capture;
 pub use head::{HEAD_BYTES_MAX, Head};
-pub use redact::redact;
+pub use messages::{Message, Messages, Said};
+pub use redact::{redact, redacted};

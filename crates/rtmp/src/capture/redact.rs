@@ -25,6 +25,14 @@ pub fn redact(bytes: &mut [u8]) {
     }
 }
 
+/// The same for a text that a peer has sent.
+pub fn redacted(text: &str) -> String {
+    let mut bytes = text.as_bytes().to_vec();
+    hide_queries(&mut bytes);
+    hide_users(&mut bytes);
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 /// A command message, and where it stands.
 struct Command {
     payload: Vec<u8>,
@@ -328,6 +336,15 @@ mod tests {
         bytes.extend_from_slice(&media);
         redact(&mut bytes);
         assert!(bytes.ends_with(&media));
+    }
+
+    #[test]
+    fn a_text_loses_its_secrets() {
+        assert_eq!(
+            redacted("camera?Expires=1&Signature=abc"),
+            "camera?Expires=1&Signature=***"
+        );
+        assert_eq!(redacted("rtmp://a:b@host/live?é=ü"), "rtmp://***@host/live?é=**");
     }
 
     #[test]
