@@ -11,11 +11,13 @@
 //! `make test` runs three days with few pictures and slow audio. Thirty days with all of them take minutes:
 //!
 //! ```text
-//! ALLUVIUM_DAYS=30 ALLUVIUM_PICTURES=25 cargo test --release -p alluvium-ingest --lib long_streams -- --nocapture
+//! ALLUVIUM_DAYS=30 ALLUVIUM_PICTURES=25 ALLUVIUM_HOURS=720 \
+//!     cargo test --release -p alluvium-ingest --lib long_streams -- --nocapture
 //! ```
 
 mod encoder;
 mod process;
+mod service;
 mod viewer;
 
 use std::time::Duration;

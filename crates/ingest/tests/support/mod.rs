@@ -397,7 +397,8 @@ impl Encoder {
         self.served.await.unwrap();
     }
 
-    async fn send(&mut self) {
+    /// Sends what is due.
+    pub(crate) async fn send(&mut self) {
         while let Some(bytes) = self.publisher.take_outgoing() {
             // A server that has closed the connection is met at the next read.
             let _ = self.pipe.write_all(&bytes).await;
