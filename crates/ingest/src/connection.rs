@@ -227,6 +227,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Publisher<S> {
             if let Err(gone) = self.wire.send().await {
                 return End::Gone(gone);
             }
+            // Also of a publish that is over sooner than a tick: its encoder is told.
+            if let Some(refusal) = session.foreign_video()
+                && !ingest.config.audio_only
+            {
+                return End::NoMedia(refusal);
+            }
             if taken == Taken::Unpublished {
                 return End::Unpublished;
             }

@@ -126,10 +126,8 @@ impl Session {
         if received.video || (audio_only && received.audio) {
             return None;
         }
-        if let Some(codec) = self.media.stream.foreign_video() {
-            return Some(Refusal::denied(format!(
-                "The video is {codec}; only H.264 can be recorded."
-            )));
+        if let Some(refusal) = self.foreign_video() {
+            return Some(refusal);
         }
         let audio_alone = if received.audio {
             "; a stream of audio alone is not recorded"
@@ -142,6 +140,15 @@ impl Session {
                 limit.as_secs()
             ))
         })
+    }
+
+    /// There is video, and none of it is H.264.
+    pub(crate) fn foreign_video(&self) -> Option<Refusal> {
+        let stream = &self.media.stream;
+        let codec = stream.foreign_video().filter(|_| !stream.received().video)?;
+        Some(Refusal::denied(format!(
+            "The video is {codec}; only H.264 can be recorded."
+        )))
     }
 
     /// Ends the open segment and waits until all is listed and the session is closed.

@@ -143,6 +143,53 @@ vectors! {
     extended_timestamps_leave_no_seam => "clock-over-extended-timestamps";
     the_wrap_of_33_bits_leaves_no_seam => "clock-over-33-bits";
     the_wrap_of_32_bits_leaves_no_seam => "clock-over-32-bits";
+
+    // Encoders as they were recorded by `tests/e2e/record.py`.
+    ffmpeg_is_recorded_whole => "ffmpeg-5.1-plain";
+    parameter_sets_and_delimiters_of_a_ts_stay_in_band => "ffmpeg-5.1-copy-from-ts";
+    a_publish_without_metadata_is_recorded_whole => "ffmpeg-5.1-no-metadata";
+    a_key_with_a_query_of_escapes_finds_its_channel => "ffmpeg-5.1-query-in-key";
+    an_open_gop_is_recorded_whole => "ffmpeg-5.1-open-gop";
+    slices_of_a_picture_stay_together => "ffmpeg-5.1-slices-and-delimiters";
+    extended_timestamps_begin_in_mid_stream => "ffmpeg-5.1-extended-timestamps";
+    times_that_begin_below_zero_leave_no_seam => "ffmpeg-5.1-times-below-zero";
+    a_clock_of_31_bits_wraps_without_a_seam => "ffmpeg-5.1-wrap-of-31-bits";
+    pictures_at_irregular_times_keep_them => "ffmpeg-5.1-variable-frame-rate";
+    another_picture_size_in_band_begins_behind_a_discontinuity => "ffmpeg-5.1-size-changes-in-band", |outcome| {
+        outcome.faults(&[("restamped", 1)]);
+        outcome.pictures_but(&[]);
+        outcome.frames_but(&[]);
+        assert_eq!(outcome.discontinuities(), 1);
+    };
+    ten_bits_a_sample_are_carried => "ffmpeg-5.1-high-10-bit";
+    unreduced_chroma_is_carried => "ffmpeg-5.1-high-4-4-4";
+    video_alone_is_recorded => "ffmpeg-5.1-video-alone";
+    audio_that_begins_a_little_late_is_recorded_whole => "ffmpeg-5.1-late-audio";
+    mp3_is_counted_and_the_video_recorded => "ffmpeg-5.1-mp3", |outcome| {
+        outcome.faults(&[("audio_codec", 116)]);
+        outcome.pictures_but(&[]);
+        outcome.times_are_kept();
+    };
+    video_other_than_h264_is_refused_in_words => "ffmpeg-5.1-sorenson", |outcome| {
+        outcome.told("only H.264 can be recorded");
+    };
+    he_aac_is_recorded_whole => "ffmpeg-5.1-he-aac";
+    he_aac_v2_is_recorded_whole => "ffmpeg-5.1-he-aac-v2";
+    long_frames_are_recorded_from_the_first_picture_on => "ffmpeg-5.1-audio-8-khz-mono", |outcome| {
+        outcome.faults(&[]);
+        outcome.pictures_but(&[]);
+        outcome.frames_but(&[0]);
+    };
+    six_channels_are_recorded_whole => "ffmpeg-5.1-audio-5-1";
+    a_player_is_refused_in_words => "ffmpeg-5.1-play", |outcome| {
+        outcome.told("this server takes streams over RTMP, and gives none");
+    };
+    rtmp2sink_is_recorded_whole => "gstreamer-1.22-rtmp2sink";
+    late_audio_of_gstreamer_is_recorded_whole => "gstreamer-1.22-late-audio";
+    parameter_sets_before_each_keyframe_change_nothing => "gstreamer-1.22-parameter-sets-in-band";
+    librtmp_is_recorded_whole => "librtmp-2.4-rtmpsink";
+    obs_with_its_own_choice_of_keyframes_is_recorded_whole => "obs-29.0-auto-keyframes";
+    obs_with_a_query_in_its_key_finds_its_channel => "obs-29.0-query-in-key";
 }
 
 #[test]

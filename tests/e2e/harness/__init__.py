@@ -12,5 +12,7 @@
     browser   plays with hls.js in Chromium, from a page of another origin
     client    oss2 with the server's root key
 
+`record.py` beside the tests writes what encoders send to `tests/vectors`.
+
 Nothing here sleeps for a fixed time and hopes: `awaiting.until` and `process.Lines.wait_for` await events under a deadline.
 """

@@ -18,11 +18,13 @@ AUTO_GOP_S = 250 / FRAME_RATE
 class Obs(process.Process):
     """OBS, which streams from its start on and comes back by itself when it is cut off."""
 
-    def __init__(self, folder, server, key, clip, keyframe_s=None):
+    def __init__(self, folder, server, key, clip=None, keyframe_s=None, size=(WIDTH, HEIGHT), bitrates=(300, 64)):
         self._screen = Screen()
         home, run = folder / "home", folder / "run"
         run.mkdir(parents=True, mode=0o700)
-        configure(home / ".config/obs-studio", server, key, clip, keyframe_s)
+        settings = home / ".config/obs-studio"
+        configure(settings, server, key, keyframe_s, size, bitrates)
+        (settings / f"basic/scenes/{NAME}.json").write_text(json.dumps(collection(clip)))
         command = ["obs", "--startstreaming", "--disable-updater", "--disable-shutdown-check", "--multi", "--profile", NAME, "--collection", NAME]
         # OBS asks its project's site for a newer list of services; a proxy that is not there keeps it from leaving this machine.
         environment = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
@@ -52,8 +54,9 @@ class Screen(process.Process):
         self.display = f":{number}"
 
 
-def configure(folder, server, key, clip, keyframe_s):
-    """Writes what OBS would have asked its user for."""
+def configure(folder, server, key, keyframe_s, size, bitrates):
+    """Writes what OBS would have asked its user for; bitrates of video and audio in kbit/s."""
+    (width, height), (video, audio) = size, bitrates
     profile, scenes = folder / "basic/profiles" / NAME, folder / "basic/scenes"
     profile.mkdir(parents=True)
     scenes.mkdir(parents=True)
@@ -67,33 +70,28 @@ def configure(folder, server, key, clip, keyframe_s):
         profile / "basic.ini",
         General={"Name": NAME},
         Output={"Mode": "Simple" if keyframe_s is None else "Advanced", "Reconnect": "true", "RetryDelay": 1, "MaxRetries": 25},
-        SimpleOutput={"VBitrate": 300, "ABitrate": 64, "StreamEncoder": "x264", "Preset": "ultrafast"},
-        AdvOut={"Encoder": "obs_x264", "Track1Bitrate": 64},
-        Video={"BaseCX": WIDTH, "BaseCY": HEIGHT, "OutputCX": WIDTH, "OutputCY": HEIGHT, "FPSType": 0, "FPSCommon": FRAME_RATE},
+        SimpleOutput={"VBitrate": video, "ABitrate": audio, "StreamEncoder": "x264", "Preset": "ultrafast"},
+        AdvOut={"Encoder": "obs_x264", "Track1Bitrate": audio},
+        Video={"BaseCX": width, "BaseCY": height, "OutputCX": width, "OutputCY": height, "FPSType": 0, "FPSCommon": FRAME_RATE},
         Audio={"SampleRate": SAMPLE_RATE, "ChannelSetup": "Stereo"},
     )
     if keyframe_s is not None:
-        encoder = {"rate_control": "CBR", "bitrate": 300, "preset": "ultrafast", "keyint_sec": keyframe_s}
+        encoder = {"rate_control": "CBR", "bitrate": video, "preset": "ultrafast", "keyint_sec": keyframe_s}
         (profile / "streamEncoder.json").write_text(json.dumps(encoder))
     service = {"server": server, "key": key, "use_auth": False, "bwtest": False}
     (profile / "service.json").write_text(json.dumps({"type": "rtmp_custom", "settings": service}))
-    (scenes / f"{NAME}.json").write_text(json.dumps(collection(clip)))
 
 
 def collection(clip):
-    """One scene, in which a file plays again and again."""
-    player = {"local_file": str(clip), "is_local_file": True, "looping": True}
+    """One scene, in which a file plays again and again; empty without one."""
     shown = {"name": "Clip", "id": 1, "visible": True, "pos": {"x": 0, "y": 0}, "scale": {"x": 1, "y": 1}, "align": 5}
-    return {
-        "name": NAME,
-        "current_scene": "Scene",
-        "current_program_scene": "Scene",
-        "scene_order": [{"name": "Scene"}],
-        "sources": [
-            {"id": "ffmpeg_source", "versioned_id": "ffmpeg_source", "name": "Clip", "mixers": 255, "settings": player},
-            {"id": "scene", "versioned_id": "scene", "name": "Scene", "settings": {"id_counter": 1, "items": [shown]}},
-        ],
-    }
+    scene = {"id_counter": 1, "items": [shown] if clip else []}
+    sources = [{"id": "scene", "versioned_id": "scene", "name": "Scene", "settings": scene}]
+    if clip:
+        played = {"local_file": str(clip), "is_local_file": True, "looping": True}
+        sources.append({"id": "ffmpeg_source", "versioned_id": "ffmpeg_source", "name": "Clip", "mixers": 255, "settings": played})
+    scenes = {"current_scene": "Scene", "current_program_scene": "Scene", "scene_order": [{"name": "Scene"}]}
+    return {"name": NAME, **scenes, "sources": sources}
 
 
 def ini(path, **sections):

@@ -91,10 +91,10 @@ impl Sent {
         }
     }
 
-    /// Times go on where RTMP's 32 bits begin again.
+    /// Times go on where RTMP's 32 bits begin again, or the 31 that FFmpeg and OBS use of them.
     fn unwrapped(&mut self, track: u8, timestamp_ms: u32) -> i64 {
         let last = self.last_ms.entry(track).or_insert(i64::from(timestamp_ms));
-        *last += i64::from(timestamp_ms.wrapping_sub(*last as u32) as i32);
+        *last += i64::from((timestamp_ms.wrapping_sub(*last as u32) << 1) as i32 >> 1);
         *last
     }
 
