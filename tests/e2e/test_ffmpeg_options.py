@@ -9,16 +9,12 @@ from pathlib import Path
 
 import oss2
 import pytest
-from harness import client, encoder, media as files, player, units
-from harness.awaiting import until
-from harness.relay import Relay
-from harness.sent import write_flv
+from harness import client, encoder, media as files, player, pushes, units
 from harness.server import Server
 
 # HE-AAC, which ffmpeg cannot encode; Fraunhofer's `aac-enc` made these: a tone of 3 s at 24 and 16 kbit/s.
 CLIPS = Path(__file__).with_name("clips")
 AT_ONCE = 4
-FRAG_DURATION_S = 2
 
 PICTURE = ["-f", "lavfi", "-i", "testsrc2=size=160x96:rate=25:duration=6"]
 SOUND = ["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=44100:duration=6"]
@@ -90,17 +86,6 @@ CASES = {
 }
 
 
-@dataclass
-class Pushed:
-    """What one push has left."""
-
-    sent: Path
-    recorded: Path
-    segments: list
-    status: int
-    said: str
-
-
 @pytest.fixture(scope="module")
 def pushed(server, media, folder, request):
     bucket = client.make_bucket(server, "options", oss2.BUCKET_ACL_PUBLIC_READ)
@@ -113,25 +98,12 @@ def pushed(server, media, folder, request):
 
 
 def push(server, bucket, sources, folder, name, case):
-    channel = name.replace("_", "-")
-    client.make_channel(bucket, channel, FRAG_DURATION_S)
-    with Relay(server.http_port) as relay:
-        url = relay.through(client.sign(bucket, channel), server.http_port)
+    def command(url):
         arguments = [str(argument).format(**sources) for argument in case.arguments]
-        command = ["ffmpeg", "-v", "info", "-nostats", "-nostdin", *arguments, "-f", "flv", url]
         feed = ["sh", "-c", 'ffmpeg -v error -nostdin -re -i "$0" -c copy -f mpegts - | "$@"', sources["ts"]] if case.live else []
-        pushing = encoder.Encoder([*feed, *command])
-        status = pushing.wait()
-        # The history has a publish when all of it is listed.
-        until(lambda: bucket.get_live_channel_history(channel).records, f"the end of {name}; the encoder said {pushing.err.text()[-2000:]}")
-        sent = write_flv(relay.newest().sent, folder / f"{channel}.flv")
-    segments = []
-    for key in client.segment_keys(bucket, channel):
-        segments.append(folder / key.replace("/", "-"))
-        bucket.get_object_to_file(key, segments[-1])
-    recorded = folder / f"{channel}.ts"
-    recorded.write_bytes(b"".join(segment.read_bytes() for segment in segments))
-    return Pushed(sent, recorded, segments, status, pushing.err.text())
+        return [*feed, "ffmpeg", "-v", "info", "-nostats", "-nostdin", *arguments, "-f", "flv", url]
+
+    return pushes.push(server, bucket, folder, name.replace("_", "-"), command)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -154,7 +126,7 @@ def test_pictures_that_are_no_h264_are_counted_with_their_reason(server, media):
     broken = ["-bsf:v", "dump_extra=freq=keyframe"]
     command = ["ffmpeg", "-v", "info", "-nostats", "-nostdin", "-i", media.small("mp4"), *COPY, *broken, "-f", "flv", client.sign(bucket, "camera")]
     encoder.Encoder(command).finish()
-    server.wait_for_log("odd media skipped.*broken/camera.*NAL unit")
+    server.wait_for_log('event="fault" bucket=broken channel=camera kind="nal_unit_truncated"')
     ended = server.wait_for_log(r"publish ended bucket=broken .* faults=(\d+)")
     assert int(ended.group(1)) == files.SMALL_S
 

@@ -6,6 +6,7 @@
     obs       OBS doing so, without a screen
     relay     the network between an encoder and the server, which a test can cut
     sent      what an encoder sent, out of the relay's bytes
+    pushes    an encoder's whole push through the relay, and what is left of it
     units     whether a recording has each access unit that was sent
     media     the files they push, made once per run
     player    reads playlists and media back, as a viewer does
