@@ -159,7 +159,9 @@ fn midnight(text: &str) -> Option<UnixTime> {
     if !is_shaped || !matches!(time, "00:00:00.000Z" | "00:00:00Z") {
         return None;
     }
-    UnixTime::parse_iso8601_basic(&format!("{}T000000Z", date.replace('-', "")))
+    let date = UnixTime::parse_iso8601_basic(&format!("{}T000000Z", date.replace('-', "")))?;
+    // Nothing was written before that, and no earlier date can be shown.
+    Some(date.max(UnixTime::from_secs(0)))
 }
 
 /// Gives each rule without an ID the first number that no other has.
@@ -268,6 +270,17 @@ mod tests {
                  <Expiration><CreatedBeforeDate>2022-10-11T00:00:00.000Z</CreatedBeforeDate></Expiration></Rule>
              </LifecycleConfiguration>",
         );
+    }
+
+    #[test]
+    fn a_date_before_1970_is_1970() {
+        let date = "<Expiration><CreatedBeforeDate>1011-11-14T00:00:00.000Z</CreatedBeforeDate></Expiration>";
+        let read = LifecycleConfiguration::from_xml(rules(&rule("a", date)).as_bytes()).unwrap();
+        assert_eq!(
+            read.rules[0].expiration,
+            Expiration::CreatedBefore(UnixTime::from_secs(0))
+        );
+        assert_eq!(LifecycleConfiguration::from_xml(read.to_xml().as_bytes()), Ok(read));
     }
 
     #[test]
