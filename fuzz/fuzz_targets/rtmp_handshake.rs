@@ -1,29 +1,3 @@
-//! Any bytes from the first on: no panic, and the same outcome whole or byte by byte.
-
 #![no_main]
 
-use alluvium_rtmp::{Connection, Error, Limits, Phase};
-use libfuzzer_sys::fuzz_target;
-
-fn outcome(bytes: &[u8], step: usize) -> (Vec<String>, Vec<u8>, Option<Error>, Phase) {
-    let mut connection = Connection::new(Limits::default(), [7; 32]);
-    let (mut events, mut sent) = (Vec::new(), Vec::new());
-    let mut error = None;
-    for mut part in bytes.chunks(step) {
-        loop {
-            match connection.receive(&mut part) {
-                Ok(Some(event)) => events.push(format!("{event:?}")),
-                Ok(None) => break,
-                Err(reason) => error = error.or(Some(reason)),
-            }
-            sent.extend(connection.take_outgoing().unwrap_or_default());
-        }
-        sent.extend(connection.take_outgoing().unwrap_or_default());
-    }
-    (events, sent, error, connection.phase())
-}
-
-fuzz_target!(|bytes: &[u8]| {
-    let whole = outcome(bytes, bytes.len().max(1));
-    assert_eq!(outcome(bytes, 1), whole);
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| alluvium_hostile::rtmp_handshake::check(bytes));

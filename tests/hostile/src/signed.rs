@@ -6,24 +6,24 @@ use alluvium_oss::percent::{self, Plus};
 use alluvium_oss::sign::{Claim, Request};
 use alluvium_oss::{Secret, UnixTime};
 
-pub const ID: &str = "LTAIexampleAK";
-pub const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
+pub(crate) const ID: &str = "LTAIexampleAK";
+pub(crate) const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
 
-pub fn secret() -> Secret {
+pub(crate) fn secret() -> Secret {
     Secret::new("exampleSecretKey0123456789".to_owned())
 }
 
 #[derive(Clone)]
-pub struct Head {
+pub(crate) struct Head {
     method: String,
     bucket: Option<String>,
     key: String,
-    pub query: Vec<(String, String)>,
-    pub headers: Vec<(String, String)>,
+    pub(crate) query: Vec<(String, String)>,
+    pub(crate) headers: Vec<(String, String)>,
 }
 
 impl Head {
-    pub fn read(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
         let mut lines = std::str::from_utf8(bytes).ok()?.lines();
         let (method, target) = lines.next()?.split_once(' ')?;
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
@@ -41,7 +41,7 @@ impl Head {
         })
     }
 
-    pub fn request(&self) -> Request<'_> {
+    pub(crate) fn request(&self) -> Request<'_> {
         Request {
             method: &self.method,
             bucket: self.bucket.as_deref(),
@@ -52,7 +52,7 @@ impl Head {
     }
 
     /// The same without what makes a claim, each name once.
-    pub fn unclaimed(mut self) -> Self {
+    pub(crate) fn unclaimed(mut self) -> Self {
         for pairs in [&mut self.query, &mut self.headers] {
             let mut seen = HashSet::new();
             pairs.retain(|(name, _)| !CLAIM.contains(&name.as_str()) && seen.insert(name.clone()));
@@ -61,14 +61,14 @@ impl Head {
     }
 
     /// What the request claims by itself is read and verified, whatever comes of it.
-    pub fn check_own_claim(&self) {
+    pub(crate) fn check_own_claim(&self) {
         if let Ok(Some(claim)) = Claim::parse(&self.request()) {
             let _ = claim.verify(&self.request(), &secret(), NOW);
         }
     }
 
     /// A good signature holds, in any order of parameters and headers, and for no other request.
-    pub fn check_signed(&self) {
+    pub(crate) fn check_signed(&self) {
         let claim = Claim::parse(&self.request()).expect("well formed").expect("signed");
         let verify = |head: &Self| claim.verify(&head.request(), &secret(), NOW);
         assert_eq!(verify(self), Ok(()));
