@@ -145,6 +145,97 @@ fn the_ground_floor_names_no_file_socket_clock_or_thread() {
     }
 }
 
+#[test]
+fn every_test_and_setting_that_the_limits_name_exists() {
+    let tests = tests();
+    let configuration = fs::read_to_string(crates().join("../docs/configuration.md")).unwrap();
+    let sources: String = rust_files(&crates())
+        .iter()
+        .map(|file| fs::read_to_string(file).unwrap())
+        .collect();
+    let limits = fs::read_to_string(crates().join("../docs/limits.md")).unwrap();
+    let rows: Vec<Vec<&str>> = limits
+        .lines()
+        .filter(|line| line.starts_with("| "))
+        .map(|line| line.trim_matches('|').split('|').collect())
+        .filter(|cells: &Vec<&str>| cells[0] != " bound ")
+        .collect();
+    assert!(rows.len() > 50);
+    for cells in rows {
+        let [bound, _, settings, _, named] = cells[..] else {
+            panic!("not five cells: {cells:?}");
+        };
+        assert!(!code(named).is_empty(), "no test for{bound}");
+        for test in code(named) {
+            assert!(tests.contains(test), "{test} of{bound}is no test");
+        }
+        for setting in code(settings) {
+            let is_known = match setting.split_once('.') {
+                Some((section, key)) => configuration
+                    .split_once(&format!("## `[{section}]`"))
+                    .is_some_and(|(_, keys)| keys.contains(&format!("| `{key}` |"))),
+                None => sources.contains(&format!("{setting}:")),
+            };
+            assert!(is_known, "{setting} of{bound}is no setting");
+        }
+    }
+}
+
+/// What stands in backquotes.
+fn code(text: &str) -> Vec<&str> {
+    text.split('`').skip(1).step_by(2).collect()
+}
+
+/// The names of all tests, in Rust and end to end.
+fn tests() -> BTreeSet<String> {
+    let root = crates().join("..");
+    let mut names = BTreeSet::new();
+    for file in rust_files(&crates())
+        .into_iter()
+        .chain(rust_files(&root.join("tests")))
+        .chain(test_files(&crates()))
+    {
+        let text = fs::read_to_string(&file).unwrap();
+        let mut is_test = false;
+        for line in text.lines().map(str::trim_start) {
+            let name = line
+                .trim_start_matches("async ")
+                .strip_prefix("fn ")
+                .and_then(|rest| rest.split('(').next());
+            match name {
+                Some(name) if is_test => drop(names.insert(name.to_owned())),
+                _ => {}
+            }
+            is_test = line.starts_with("#[test]") || line.starts_with("#[tokio::test") || (is_test && name.is_none());
+        }
+    }
+    for entry in fs::read_dir(root.join("tests/e2e")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "py") {
+            let text = fs::read_to_string(&path).unwrap();
+            let found = text
+                .lines()
+                .filter_map(|line| line.strip_prefix("def test_")?.split('(').next());
+            names.extend(found.map(|name| format!("test_{name}")));
+        }
+    }
+    names
+}
+
+/// Files called `tests.rs`, which [`rust_files`] leaves out.
+fn test_files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(test_files(&path));
+        } else if path.file_name() == Some("tests.rs".as_ref()) {
+            found.push(path);
+        }
+    }
+    found
+}
+
 fn rust_files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {

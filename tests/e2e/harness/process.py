@@ -92,6 +92,10 @@ class Process:
         if self.running():
             self.kill()
 
+    @property
+    def pid(self):
+        return self._child.pid
+
     def wait(self, deadline_s=DEADLINE_S):
         """Awaits the end and returns the exit status; a child that does not end is killed and fails the test."""
         try:

@@ -47,13 +47,15 @@ def binary():
 class Server:
     """One data folder and its two listeners; `start` and `stop` as often as a test needs."""
 
-    def __init__(self, data, domains=(), config=None, faults=None):
+    def __init__(self, data, domains=(), config=None, faults=None, under=()):
         self.data = Path(data)
         self.http_port = free_port()
         self.rtmp_port = free_port()
         self._domains = domains
         self._config = config
         self._faults = faults
+        # What the program is run by, such as `prlimit`.
+        self._under = list(under)
         self._process = None
         # What earlier starts have said.
         self.logs = ""
@@ -69,7 +71,7 @@ class Server:
             print(f"--- server log ---\n{self.logs[-8000:]}")
 
     def start(self):
-        command = [binary(), "serve", "--data", self.data]
+        command = [*self._under, binary(), "serve", "--data", self.data]
         for port in (self.http_port, self.rtmp_port):
             command += ["--listen", f"127.0.0.1:{port}"]
         if self._config is not None:
@@ -102,6 +104,10 @@ class Server:
         """`alluvium verify` over the data folder of a stopped server; the finished process."""
         assert not self.running(), "a running server holds its data folder"
         return process.run([binary(), "verify", *what], env=self.environment())
+
+    @property
+    def pid(self):
+        return self._process.pid
 
     def running(self):
         return self._process is not None and self._process.running()

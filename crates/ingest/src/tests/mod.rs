@@ -10,6 +10,7 @@ mod notices;
 mod panics;
 mod recovery;
 mod store_faults;
+mod waits;
 
 use std::io;
 use std::sync::Arc;
