@@ -34,17 +34,19 @@ unit: setup ## Unit, property, conformance and documentation tests of every crat
 e2e: setup ## The real binary with OBS, ffmpeg, GStreamer and the client libraries; PYTEST_ARGS='-k name' picks tests
 	$(VENV)/bin/python -m pytest tests/e2e $(PYTEST_ARGS)
 
-crash: ## Kill the release build CRASH_KILLS (100) times under 40 publishers, then cut off 2,000 at once: minutes
+crash: ## Kill the release build CRASH_KILLS (100) times, cut off 2,000 publishers, then attack it: minutes
 	$(CARGO) build --release -p alluvium-server --bin alluvium --locked
 	$(CARGO) build -p alluvium-crash --locked
 	$(WITNESS) kills --server $(TARGET)/release/alluvium --kills $(CRASH_KILLS)
 	$(WITNESS) disconnect --server $(TARGET)/release/alluvium
+	$(WITNESS) hostile --server $(TARGET)/release/alluvium
 
-crash-quick: ## The same with the build that is tested: 20 kills, and 300 cut off
+crash-quick: ## The same with the build that is tested: 20 kills, 300 cut off, an attack of 500
 	$(CARGO) build -p alluvium-server --bin alluvium --locked
 	$(CARGO) build -p alluvium-crash --locked
 	$(WITNESS) kills --server $(TARGET)/debug/alluvium --kills 20
 	$(WITNESS) disconnect --server $(TARGET)/debug/alluvium --publishers 300
+	$(WITNESS) hostile --server $(TARGET)/debug/alluvium --publishers 5 --connections 500 --seconds 4
 
 fuzz: ## Each fuzz target for FUZZ_SECONDS (20) over the kept corpus
 	tests/tools/fuzz

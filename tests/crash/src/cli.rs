@@ -39,6 +39,20 @@ pub(crate) enum Command {
         #[arg(long, value_name = "NUMBER", default_value_t = 2000, value_parser = clap::value_parser!(u32).range(PUBLISHERS))]
         publishers: u32,
     },
+    /// Let thousands of connections hardly move, and more come and go, beside publishers who must lose nothing
+    Hostile {
+        #[command(flatten)]
+        options: Options,
+        /// How many publish at the same time, each to a channel of its own
+        #[arg(long, value_name = "NUMBER", default_value_t = 20, value_parser = clap::value_parser!(u32).range(PUBLISHERS))]
+        publishers: u32,
+        /// How many connections send a byte each ten seconds; 9,800 are what 20,000 open files allow the server
+        #[arg(long, value_name = "NUMBER", default_value_t = 9_800, value_parser = clap::value_parser!(u32).range(10..=100_000))]
+        connections: u32,
+        /// How long each part lasts: before, while, and after the others are there
+        #[arg(long, value_name = "NUMBER", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
+        seconds: u64,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -66,7 +80,8 @@ Exit status:
 Examples:
   alluvium-crash kills --server target/release/alluvium
   alluvium-crash kills --server target/debug/alluvium --kills 20 --seed 7 --data /tmp/crash
-  alluvium-crash disconnect --server target/release/alluvium --publishers 300";
+  alluvium-crash disconnect --server target/release/alluvium --publishers 300
+  alluvium-crash hostile --server target/release/alluvium --connections 1000 --seconds 10";
 
 #[cfg(test)]
 mod tests {

@@ -25,7 +25,7 @@ pub(crate) async fn run(options: &Options, publishers: u32) -> Result<Outcome> {
         frag_count: 10,
     };
     println!("{publishers} publishers; making their channels");
-    let mut stage = Stage::set(options, &channels).await?;
+    let mut stage = Stage::set(options, &channels, 0).await?;
     println!("seed {}, server on {}", stage.seed, stage.run.addresses[0]);
     let mut readers = stage.readers(LOOK_INTERVAL.max(LOOK * publishers));
     let run = Arc::clone(&stage.run);
@@ -50,6 +50,7 @@ async fn carry_out(stage: &mut Stage, publishing: &mut JoinSet<()>, table: &mut 
         stay: None,
         retry: Duration::from_millis(500)..Duration::from_secs(1),
         rival_every: None,
+        keyframes: None,
     };
     let orders = watch::Sender::new(Order::Publish);
     *publishing = stage.publishers(&orders, &cast(&LOST));

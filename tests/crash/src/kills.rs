@@ -58,8 +58,9 @@ pub(crate) async fn run(options: &Options, kills: u32, publishers: u32) -> Resul
         stay: Some(Duration::from_secs(2)..Duration::from_secs(20)),
         retry: Duration::from_millis(50)..Duration::from_millis(100),
         rival_every: Some(10),
+        keyframes: None,
     };
-    let mut stage = Stage::set(options, &channels).await?;
+    let mut stage = Stage::set(options, &channels, 0).await?;
     println!(
         "{kills} kills, {publishers} publishers, seed {}, server on {}",
         stage.seed, stage.run.addresses[0]

@@ -15,6 +15,7 @@ mod canary;
 mod cli;
 mod clock;
 mod disconnect;
+mod hostile;
 mod http;
 mod kills;
 mod ledger;
@@ -34,10 +35,12 @@ mod unit;
 mod violation;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 
 use cli::{Cli, Command};
+use hostile::Measure;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> ExitCode {
@@ -48,6 +51,15 @@ async fn main() -> ExitCode {
             publishers,
         } => kills::run(&options, kills, publishers).await,
         Command::Disconnect { options, publishers } => disconnect::run(&options, publishers).await,
+        Command::Hostile {
+            options,
+            publishers,
+            connections,
+            seconds,
+        } => {
+            let part = Duration::from_secs(seconds);
+            hostile::run(&options, publishers, Measure { connections, part }).await
+        }
     };
     match outcome {
         Ok(outcome) if outcome.print() => ExitCode::SUCCESS,

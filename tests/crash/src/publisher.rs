@@ -10,7 +10,7 @@ use anyhow::Result;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
@@ -63,6 +63,16 @@ pub(crate) struct Publisher {
     pub(crate) stay: Option<Range<Duration>>,
     /// From one connection, or attempt, to the next.
     pub(crate) retry: Range<Duration>,
+    /// Who is told of each keyframe that was sent.
+    pub(crate) keyframes: Option<mpsc::Sender<Keyframe>>,
+}
+
+/// The kernel has taken a keyframe.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Keyframe {
+    /// Index of its channel.
+    pub(crate) channel: usize,
+    pub(crate) at: Time,
 }
 
 /// Why a connection is over.
@@ -225,6 +235,14 @@ impl Publisher {
             }
             let at = self.run.clock.now();
             self.channel().ledger().accept(connection, due.track, at);
+            if due.track == Track::Video
+                && due.random_access
+                && let Some(keyframes) = &self.keyframes
+            {
+                let channel = self.index as usize;
+                // Nobody waits for those that are not looked for.
+                let _ = keyframes.try_send(Keyframe { channel, at });
+            }
             if *self.orders.borrow() == Order::Last {
                 if let Err(error) = receipts.expect(sender, numbers).await {
                     return broken(words, &error.to_string()).await;

@@ -1,6 +1,7 @@
 //! The server under test: a process that is started, killed and stopped, and its commands.
 
 use std::env;
+use std::fmt;
 use std::fs::{self, File};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -22,6 +23,30 @@ use crate::status::{State, Status};
 
 /// Nothing that the server does on a busy machine takes this long; reaching it is a failure.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+
+/// What a process holds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Footprint {
+    pub(crate) memory_kib: u64,
+    pub(crate) descriptors: usize,
+}
+
+impl Footprint {
+    /// The greater of each.
+    pub(crate) fn max(self, other: Self) -> Self {
+        Self {
+            memory_kib: self.memory_kib.max(other.memory_kib),
+            descriptors: self.descriptors.max(other.descriptors),
+        }
+    }
+}
+
+impl fmt::Display for Footprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mib = self.memory_kib as f64 / 1024.0;
+        write!(f, "{mib:.1} MiB, {}", self.descriptors)
+    }
+}
 
 pub(crate) struct Server {
     binary: PathBuf,
@@ -176,6 +201,22 @@ impl Server {
             .env("ALLUVIUM_ROOT_ACCESS_KEY_ID", "crash")
             .env("ALLUVIUM_ROOT_ACCESS_KEY_SECRET", "only-on-this-machine");
         command
+    }
+
+    /// What the running server holds.
+    pub(crate) fn footprint(&self) -> Result<Footprint> {
+        let id = self
+            .child
+            .as_ref()
+            .and_then(Child::id)
+            .context("the server is not running")?;
+        let status = fs::read_to_string(format!("/proc/{id}/status"))?;
+        let memory = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let memory = memory.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok());
+        Ok(Footprint {
+            memory_kib: memory.context("no VmRSS")?,
+            descriptors: fs::read_dir(format!("/proc/{id}/fd"))?.count(),
+        })
     }
 
     fn running(&mut self) -> Result<Child> {

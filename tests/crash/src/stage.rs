@@ -10,14 +10,14 @@ use anyhow::{Context, Result};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tempfile::TempDir;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::canary::Canary;
 use crate::cli::Options;
 use crate::clock::Clock;
 use crate::playlist::Listing;
-use crate::publisher::{Manner, Order, Publisher};
+use crate::publisher::{Keyframe, Manner, Order, Publisher};
 use crate::reader::{Reader, readers};
 use crate::run::{BUCKET, Run};
 use crate::schedule::Plan;
@@ -53,6 +53,8 @@ pub(crate) struct Cast {
     pub(crate) retry: Range<Duration>,
     /// One channel in this many has two publishers, who fight for it.
     pub(crate) rival_every: Option<u32>,
+    /// Who is told of each keyframe that was sent.
+    pub(crate) keyframes: Option<mpsc::Sender<Keyframe>>,
 }
 
 enum Folder {
@@ -61,9 +63,9 @@ enum Folder {
 }
 
 impl Stage {
-    /// Starts the server and makes bucket and channels.
-    pub(crate) async fn set(options: &Options, channels: &Channels) -> Result<Self> {
-        allow_descriptors(u64::from(channels.count) * 2 + DESCRIPTORS)?;
+    /// Starts the server and makes bucket and channels; `descriptors` are needed beside those of the publishers.
+    pub(crate) async fn set(options: &Options, channels: &Channels, descriptors: u64) -> Result<Self> {
+        allow_descriptors(u64::from(channels.count) * 2 + DESCRIPTORS + descriptors)?;
         let folder = match &options.data {
             Some(folder) => Folder::Given(folder.clone()),
             None => Folder::Temporary(TempDir::with_prefix("alluvium-crash-")?),
@@ -120,6 +122,7 @@ impl Stage {
             delay: cast.arrival * index / count,
             stay: cast.stay.clone(),
             retry: cast.retry.clone(),
+            keyframes: cast.keyframes.clone(),
         };
         let is_fought_for = |index: &u32| cast.rival_every.is_some_and(|every| index.is_multiple_of(every));
         let rivals = (0..count).filter(is_fought_for);
