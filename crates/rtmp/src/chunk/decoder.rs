@@ -142,14 +142,16 @@ impl Decoder {
 
     /// Set Chunk Size (specification 5.4.1), for the chunks that follow.
     pub(crate) fn set_chunk_bytes(&mut self, size: u32) -> Result<(), Error> {
-        if size == 0 || size > self.limits.chunk_bytes_max {
-            return Err(Error::ChunkSize {
-                size,
-                limit: self.limits.chunk_bytes_max,
-                at: self.at,
-            });
+        let limit = self.limits.chunk_bytes_max;
+        let meant = match size {
+            MESSAGE_BYTES_WIRE..=CHUNK_BYTES_WIRE => MESSAGE_BYTES_WIRE,
+            size => size,
+        };
+        if meant == 0 || meant > limit {
+            let at = self.at;
+            return Err(Error::ChunkSize { size, limit, at });
         }
-        self.chunk_bytes = size;
+        self.chunk_bytes = meant;
         Ok(())
     }
 
@@ -434,6 +436,12 @@ impl Carry {
 }
 
 /// Chunk size until a peer sets another (specification 5.4.1).
+/// The longest message that 24 bits can announce: no chunk is longer, whatever is set (specification 5.4.1).
+const MESSAGE_BYTES_WIRE: u32 = 0xff_ffff;
+
+/// The largest size that may be set (specification 5.4.1).
+const CHUNK_BYTES_WIRE: u32 = 0x7fff_ffff;
+
 pub(crate) const CHUNK_BYTES_DEFAULT: u32 = 128;
 
 #[cfg(test)]
