@@ -97,6 +97,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Publisher<S> {
                     );
                 }
             }
+            Gone::Refused(reason) => {
+                let capture = self.keep(reason);
+                info!(peer = %self.peer, reason, capture = shown(capture.as_deref()), "connection refused");
+            }
             gone => debug!(peer = %self.peer, %gone, "connection ended"),
         }
         if let Some(wrong) = self.wrong.take()
@@ -113,8 +117,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Publisher<S> {
         let mut next = self.wire.take_held(advance)?;
         loop {
             self.wire.send().await?;
-            if let Some(request) = next {
-                return Ok(request);
+            match next {
+                Some(Asked::Publish(request)) => return Ok(request),
+                Some(Asked::Refused(words)) => return Err(Gone::Refused(words)),
+                None => {}
             }
             let (awaited, limit) = match self.wire.connection.phase() {
                 Phase::Handshaking => ("handshake", config.handshake_timeout),
@@ -296,17 +302,25 @@ fn shown(path: Option<&Path>) -> Option<impl tracing::Value> {
     path.map(|path| tracing::field::display(path.display()))
 }
 
-fn advance(connection: &mut rtmp::Connection, mut input: &[u8]) -> Result<Step<Option<PublishRequest>>, rtmp::Error> {
+/// What a connection wants that does not publish yet.
+enum Asked {
+    Publish(PublishRequest),
+    /// Something that was refused, in these words: there is nothing more to wait for.
+    Refused(String),
+}
+
+fn advance(connection: &mut rtmp::Connection, mut input: &[u8]) -> Result<Step<Option<Asked>>, rtmp::Error> {
     while let Some(event) = connection.receive(&mut input)? {
-        match event {
-            Event::Publish(request) => {
-                return Ok(Step {
-                    value: Some(request),
-                    rest: input.len(),
-                });
+        let value = Some(match event {
+            Event::Publish(request) => Asked::Publish(request),
+            Event::Refused(refused) => Asked::Refused(refused.description),
+            event => {
+                note(&event);
+                continue;
             }
-            event => note(&event),
-        }
+        });
+        let rest = input.len();
+        return Ok(Step { value, rest });
     }
     Ok(Step { value: None, rest: 0 })
 }

@@ -14,6 +14,8 @@ use crate::recorder::Outcome;
 pub(crate) enum Gone {
     #[error("the peer closed the connection")]
     Closed,
+    #[error("refused: {0}")]
+    Refused(String),
     #[error("{0}")]
     Socket(io::Error),
     #[error("{0}")]
