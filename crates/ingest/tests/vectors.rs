@@ -47,6 +47,76 @@ vectors! {
     another_length_inside_a_message_ends_the_connection_with_the_position => "length-changes-inside-a-message", |outcome| {
         outcome.ends_with("announces a message of 900 bytes while one of 1000 is unfinished");
     };
+    ffmpeg_is_told_what_its_url_lacks => "ffmpeg-5.1-publish", |outcome| {
+        outcome.told("Signature");
+        assert!(outcome.stored.segments.is_empty());
+    };
+    ffmpeg_repeats_extended_timestamps_after_16777215_ms => "ffmpeg-5.1-first-extended-timestamp", |outcome| {
+        // It comes before the first picture.
+        outcome.is_complete_but(0..1, 0);
+        outcome.is_presented_as_sent();
+    };
+    gstreamer_publishes => "gstreamer-1.22-rtmp2sink-publish";
+    librtmp_publishes => "librtmp-2.4-publish";
+    extended_timestamps_that_are_not_repeated_are_understood => "extended-timestamps-not-repeated";
+    audio_inside_a_video_message_is_delivered => "audio-inside-a-video-message";
+    chunks_of_one_byte_are_put_together => "chunks-of-one-byte";
+    the_largest_chunk_size_means_whole_messages => "chunks-of-2147483647-bytes";
+    a_chunk_size_of_0_ends_the_connection_in_words => "chunks-of-no-bytes", |outcome| {
+        outcome.ends_with("chunk size 0 is not within");
+    };
+    a_window_of_0_is_ignored => "window-of-no-bytes";
+    bytes_that_are_lost_end_the_connection_with_the_position => "bytes-lost", |outcome| {
+        let error = outcome.sent.error.expect("no error").to_string();
+        assert!(error.contains(", at byte "), "{error}");
+        outcome.told(&error);
+    };
+    unknown_message_types_are_skipped_and_counted => "unknown-message-types", |outcome| {
+        outcome.faults(&[
+            ("rtmp: message type 7", 1),
+            ("rtmp: message type 16", 1),
+            ("rtmp: message type 19", 1),
+            ("rtmp: message type 23", 1),
+            ("rtmp: message type 255", 1),
+        ]);
+        outcome.pictures_but(&[]);
+        outcome.frames_but(&[]);
+        outcome.times_are_kept();
+    };
+    a_publish_needs_no_other_commands => "publish-without-other-commands";
+    unknown_commands_are_answered_and_change_nothing => "unknown-commands";
+    commands_and_metadata_in_amf3_messages_are_understood => "commands-in-amf3-messages";
+    odd_amf0_never_ends_the_session => "odd-amf0", |outcome| {
+        assert!(outcome.sent.faults.keys().all(|name| name.contains("data message")), "{:?}", outcome.sent.faults);
+        outcome.pictures_but(&[]);
+        outcome.frames_but(&[]);
+        outcome.times_are_kept();
+    };
+    a_publish_without_a_name_is_refused_and_closed => "publish-without-a-name", |outcome| {
+        outcome.told("publish carries no stream name");
+    };
+    a_publish_before_connect_is_refused_and_closed => "publish-before-connect", |outcome| {
+        outcome.told("publish needs connect first");
+    };
+    a_connect_without_an_object_is_rejected_and_closed => "connect-without-an-object", |outcome| {
+        outcome.told("connect carries no command object");
+    };
+    a_publish_to_an_unknown_bucket_is_refused_and_closed => "publish-to-an-unknown-bucket", |outcome| {
+        outcome.told("does not exist");
+        assert!(outcome.stored.segments.is_empty());
+    };
+    seek_and_pause_are_refused_and_the_publish_goes_on => "seek-and-pause-while-publishing", |outcome| {
+        outcome.is_faithful();
+        outcome.told("NetStream.Play.Failed");
+    };
+    h265_by_fourcc_ends_the_publish_in_words => "h265-by-fourcc", is_refused_for_its_video;
+    h265_by_codec_id_ends_the_publish_in_words => "h265-by-codec-id", is_refused_for_its_video;
+    an_unknown_fourcc_ends_the_publish_in_words => "unknown-fourcc", is_refused_for_its_video;
+    mp3_is_discarded_and_counted_and_the_video_lives_on => "mp3-beside-h264", is_recorded_without_audio;
+    speex_is_discarded_and_counted_and_the_video_lives_on => "speex-beside-h264", is_recorded_without_audio;
+    opus_is_discarded_and_counted_and_the_video_lives_on => "opus-beside-h264", is_recorded_without_audio;
+    an_empty_first_sequence_header_is_ignored => "empty-first-sequence-header";
+    sequence_headers_that_repeat_change_nothing => "sequence-header-again-and-again";
     metadata_that_contradicts_the_media_changes_nothing => "metadata-contradicts-the-media";
     nal_units_behind_lengths_of_one_byte_are_read => "nal-lengths-of-one-byte";
     nal_units_behind_lengths_of_two_bytes_are_read => "nal-lengths-of-two-bytes";
@@ -190,6 +260,24 @@ vectors! {
     librtmp_is_recorded_whole => "librtmp-2.4-rtmpsink";
     obs_with_its_own_choice_of_keyframes_is_recorded_whole => "obs-29.0-auto-keyframes";
     obs_with_a_query_in_its_key_finds_its_channel => "obs-29.0-query-in-key";
+}
+
+fn is_refused_for_its_video(outcome: &Outcome) {
+    outcome.told("only H.264 can be recorded");
+    assert!(
+        outcome.sent.faults.contains_key("video_codec"),
+        "{:?}",
+        outcome.sent.faults
+    );
+    assert!(outcome.stored.segments.is_empty());
+}
+
+fn is_recorded_without_audio(outcome: &Outcome) {
+    let kinds: Vec<_> = outcome.sent.faults.keys().collect();
+    assert_eq!(kinds, ["audio_codec"]);
+    outcome.pictures_but(&[]);
+    outcome.times_are_kept();
+    assert_eq!((outcome.stored.audio.len(), outcome.discontinuities()), (0, 0));
 }
 
 #[test]

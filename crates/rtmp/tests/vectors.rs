@@ -2,12 +2,14 @@
 
 mod common;
 
+use alluvium_rtmp::capture::Capture;
 use alluvium_rtmp::{Error, MediaKind};
 use common::{Answer, Outcome, Seen, serve};
 
 fn vector(name: &str) -> Vec<u8> {
-    let path = format!("{}/tests/vectors/{name}.bin", env!("CARGO_MANIFEST_DIR"));
-    std::fs::read(path).expect("the vector is part of the crate")
+    let path = format!("{}/../../tests/vectors/{name}.rtmp", env!("CARGO_MANIFEST_DIR"));
+    let file = std::fs::read(path).expect("the vector is part of the project");
+    Capture::parse(&file).expect("a vector is a capture").bytes
 }
 
 /// The same events at any split; also the same answers, but for acknowledgements, which none of these is long enough for.
@@ -94,7 +96,7 @@ fn ffmpeg_publishes_across_the_first_extended_timestamp() {
         first_ms: 0,
         last_ms: 16_778_197,
     };
-    check("ffmpeg-5.1-extended-timestamps", &expected);
+    check("ffmpeg-5.1-first-extended-timestamp", &expected);
 }
 
 #[test]

@@ -103,7 +103,7 @@ impl Script {
     /// Set Chunk Size; what follows is cut so.
     pub(crate) fn set_chunk_bytes(&mut self, size: u32) -> &mut Self {
         self.message(at(2, 1, 0, 0), &size.to_be_bytes());
-        self.chunk_bytes = size as usize;
+        self.chunk_bytes = size.max(1) as usize;
         self
     }
 

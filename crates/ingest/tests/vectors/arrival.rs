@@ -11,6 +11,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// A socket on which these pieces arrive one by one, and then the end.
 pub(crate) struct Arrival {
     pieces: VecDeque<Vec<u8>>,
+    /// The end does not come before the server has closed its side.
+    waits: bool,
     /// Whether somebody else has run since the last piece, as on a network.
     waited: bool,
     answers: Answers,
@@ -35,9 +37,15 @@ impl Arrival {
         }
         Self {
             pieces,
+            waits: false,
             waited: false,
             answers: Answers::default(),
         }
+    }
+
+    /// The publisher says no more, and waits for what the server does.
+    pub(crate) fn waiting(self) -> Self {
+        Self { waits: true, ..self }
     }
 
     pub(crate) fn answers(&self) -> Answers {
@@ -56,6 +64,9 @@ impl AsyncRead for Arrival {
         self.waited = !self.waited;
         if self.waited {
             context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        if self.pieces.is_empty() && self.waits {
             return Poll::Pending;
         }
         if let Some(piece) = self.pieces.front_mut() {
@@ -80,7 +91,8 @@ impl AsyncWrite for Arrival {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_shutdown(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.waits = false;
         Poll::Ready(Ok(()))
     }
 }

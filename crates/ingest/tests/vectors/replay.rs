@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use alluvium_rtmp::PublishRequest;
 use alluvium_rtmp::capture::{Capture, Expectation};
@@ -15,6 +16,9 @@ use crate::support::House;
 
 /// The begin of a connection arrives in single bytes up to here: the handshake, and most of the commands.
 const SINGLE_BYTES: usize = 4096;
+
+/// Generous: what ends does so at once, or never.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The names of all vectors, sorted.
 pub(crate) fn files() -> Vec<String> {
@@ -45,7 +49,7 @@ pub(crate) async fn check(name: &str, check: fn(&Outcome)) {
     ];
     for (how, cuts) in arrivals {
         println!("{name}, cut {how}");
-        let outcome = replay(&bytes, cuts).await;
+        let outcome = replay(&bytes, cuts, matches!(expects, Expectation::Refused(_))).await;
         match &expects {
             Expectation::Recorded => {
                 assert_eq!(outcome.sent.error, None);
@@ -62,7 +66,8 @@ pub(crate) async fn check(name: &str, check: fn(&Outcome)) {
     }
 }
 
-async fn replay(bytes: &[u8], cuts: Vec<usize>) -> Outcome {
+/// Where it `waits`, the connection must be ended by the server.
+async fn replay(bytes: &[u8], cuts: Vec<usize>, waits: bool) -> Outcome {
     let sent = Sent::read(bytes);
     let house = house_for(sent.requests.first()).await;
     let mut channels = Vec::new();
@@ -76,11 +81,13 @@ async fn replay(bytes: &[u8], cuts: Vec<usize>) -> Outcome {
         }
     }
     let arrival = Arrival::cut(bytes, cuts);
+    let arrival = if waits { arrival.waiting() } else { arrival };
     let answers = arrival.answers();
     let peer: SocketAddr = "192.0.2.1:5000".parse().unwrap();
-    Arc::clone(&house.ingest)
-        .serve_connection(arrival, peer, house.stop.clone())
-        .await;
+    let served = Arc::clone(&house.ingest).serve_connection(arrival, peer, house.stop.clone());
+    tokio::time::timeout(PATIENCE, served)
+        .await
+        .expect("the connection does not end");
     let mut stored = Stored::default();
     for channel in &channels {
         house.until_idle(channel).await;
@@ -100,7 +107,8 @@ async fn house_for(request: Option<&PublishRequest>) -> House {
             let host = request.tc_url.trim_start_matches("rtmp://").split('/').next().unwrap();
             House::at_own_domain(host).await
         }
-        _ => House::new().await,
+        // No deadline of the server's ends what should end by itself.
+        _ => House::with(|config| config.publish_timeout = PATIENCE * 60).await,
     }
 }
 

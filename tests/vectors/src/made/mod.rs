@@ -2,6 +2,8 @@
 
 mod audio;
 mod chunks;
+mod codecs;
+mod commands;
 mod metadata;
 mod times;
 mod video;
@@ -11,5 +13,14 @@ use alluvium_rtmp::capture::Capture;
 pub(crate) type Vector = (&'static str, Capture);
 
 pub(crate) fn all() -> Vec<Vector> {
-    [audio::all(), chunks::all(), metadata::all(), times::all(), video::all()].concat()
+    [
+        audio::all(),
+        chunks::all(),
+        codecs::all(),
+        commands::all(),
+        metadata::all(),
+        times::all(),
+        video::all(),
+    ]
+    .concat()
 }
