@@ -10,6 +10,7 @@
 pub mod aac_config;
 pub mod amf0;
 pub mod avc_config;
+pub mod captures;
 pub mod conditional_reads;
 pub mod dates;
 pub mod flv_tag;
@@ -37,6 +38,7 @@ pub const TARGETS: &[Target] = &[
     ("aac_config", aac_config::check),
     ("amf0", amf0::check),
     ("avc_config", avc_config::check),
+    ("captures", captures::check),
     ("conditional_reads", conditional_reads::check),
     ("dates", dates::check),
     ("flv_tag", flv_tag::check),
