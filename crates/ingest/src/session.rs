@@ -163,7 +163,7 @@ impl Session {
             let room = self.recorder.room().await;
             self.recorder.take(work, room);
         }
-        let faults = self.media.stream.faults();
+        let (faults, left_out) = (self.media.stream.faults(), self.media.stream.left_out());
         let outcome = self.recorder.finish().await;
         let (listed, recording) = match &outcome {
             Outcome::Complete(listed) => (listed, "complete"),
@@ -174,6 +174,7 @@ impl Session {
         info!(
             bucket = %self.lease.bucket, channel = %self.lease.channel, reason = %end, recording,
             seconds = self.began.elapsed().as_secs(), segments = listed.segments, bytes = listed.bytes, faults,
+            pictures_left_out = left_out.video, audio_left_out = left_out.audio,
             "publish ended"
         );
         outcome

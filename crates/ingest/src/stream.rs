@@ -3,7 +3,7 @@ use std::mem;
 use std::time::Duration;
 
 use alluvium_catalog::Lease;
-use alluvium_hls::{Closed, Segment, Segmenter, SegmenterConfig};
+use alluvium_hls::{Closed, Dropped, Segment, Segmenter, SegmenterConfig};
 use alluvium_media::{AccessUnit, Content, Demuxer, Fault, Item, Kind, Timestamp};
 use alluvium_oss::{Clock, UnixTime};
 use alluvium_rtmp::MediaKind;
@@ -161,6 +161,11 @@ impl Stream {
     /// How many odd things were skipped or put right.
     pub(crate) fn faults(&self) -> u64 {
         self.muxing.health.faults().total()
+    }
+
+    /// Units that are in no segment, for want of a keyframe before them that they could be decoded with.
+    pub(crate) fn left_out(&self) -> Dropped {
+        self.muxing.segmenter.dropped()
     }
 
     /// The codec of the video, where some has come that is not H.264.

@@ -21,6 +21,8 @@ pub enum Condition {
     VideoMissing,
     /// Audio is in a codec that is not recorded.
     AudioDiscarded,
+    /// Few players decode pictures of this profile.
+    ProfileRare,
     /// Fewer pictures a second than before.
     FrameRateLow,
     /// Much fewer bits a second than before.
@@ -109,6 +111,12 @@ const TABLE: &[Row] = &[
         code: "audio_discarded",
         audience: For::Streamer,
         words: "audio is {value}, which is not recorded; set the audio codec to {target}",
+    },
+    Row {
+        condition: Condition::ProfileRare,
+        code: "profile_rare",
+        audience: For::Streamer,
+        words: "the video's profile is {value}, which browsers and phones do not play; set it to {target}",
     },
     Row {
         condition: Condition::FrameRateLow,

@@ -4,6 +4,7 @@ use alluvium_media::Timestamp;
 use alluvium_media::tag::AudioCodec;
 
 use super::condition::Condition;
+use super::session::profile;
 use super::standing::Finding;
 use crate::backlog::Keeping;
 use crate::gops::GopSummary;
@@ -72,6 +73,8 @@ pub(super) struct Look {
     pub(super) broken: u32,
     /// Audio that was discarded since the last look.
     pub(super) discarded: Option<AudioCodec>,
+    /// `profile_idc` of the video.
+    pub(super) profile_idc: Option<u8>,
 }
 
 /// Finds what is wrong with a stream, from one second to the next.
@@ -138,6 +141,7 @@ impl Judge {
             look.discarded
                 .map(|codec| finding(Condition::AudioDiscarded, 1.0, &codec.to_string(), "AAC")),
         );
+        found.extend(look.profile_idc.and_then(rare_profile));
         found.extend(self.rates(measured));
         found.extend(self.store(store));
         if look.gap {
@@ -235,6 +239,12 @@ impl Judge {
     }
 }
 
+/// Baseline, Main and High are what browsers and phones decode; anything else is recorded as it is.
+fn rare_profile(profile_idc: u8) -> Option<Finding> {
+    let is_common = matches!(profile_idc, 66 | 77 | 100);
+    (!is_common).then(|| finding(Condition::ProfileRare, 1.0, &profile(profile_idc), "High"))
+}
+
 /// A track that has ceased, or one that comes at another time than the other.
 fn idle(measured: &Measured) -> Option<Finding> {
     let ceased = |idle: Option<Duration>| idle.filter(|idle| *idle >= TRACK_IDLE_MAX);
@@ -313,6 +323,23 @@ mod tests {
             }),
             ..Measured::default()
         })
+    }
+
+    #[test]
+    fn profiles_that_browsers_do_not_play_are_told() {
+        let told = |profile_idc| {
+            words(Look {
+                profile_idc: Some(profile_idc),
+                ..Look::default()
+            })
+        };
+        for common in [66, 77, 100] {
+            assert_eq!(told(common), [""; 0]);
+        }
+        assert_eq!(
+            told(122),
+            ["the video's profile is High 4:2:2, which browsers and phones do not play; set it to High"]
+        );
     }
 
     #[test]

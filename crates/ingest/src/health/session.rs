@@ -121,6 +121,7 @@ impl Health {
             uneven: self.uneven.count(),
             broken: self.broken.count(),
             discarded: self.discarded.take(),
+            profile_idc: self.meter.tracks().video.as_ref().map(|video| video.profile_idc),
         };
         let Self {
             bucket,
@@ -236,7 +237,7 @@ fn tell(bucket: &BucketName, channel: &ChannelName, change: Change, present: &Pr
 const AUDIO_CODEC: &str = "audio_codec";
 
 /// ITU-T H.264, annex A.
-fn profile(profile_idc: u8) -> String {
+pub(super) fn profile(profile_idc: u8) -> String {
     match profile_idc {
         66 => "Baseline".to_owned(),
         77 => "Main".to_owned(),
