@@ -190,6 +190,16 @@ impl Meter {
         (ticks >= SPAN_TICKS_MIN).then_some((at, then, ticks))
     }
 
+    /// Pictures a second of the latest samples, where the track has gone on for as long; `whole` over all of the track.
+    fn recent_rate(&self, track_began: Timestamp, whole: f64) -> f64 {
+        let recent = self.since(|totals| totals.video);
+        recent
+            .filter(|(_, then, _)| then.video >= Some(track_began))
+            .map_or(whole, |(_, then, ticks)| {
+                (self.totals.pictures - then.pictures) as f64 / seconds(ticks)
+            })
+    }
+
     /// What is measured comes before what the parameter sets declare, which encoders often get wrong.
     fn frame_rate(&self, declared: Option<f64>) -> u32 {
         let measured = self
@@ -197,7 +207,7 @@ impl Meter {
             .zip(self.totals.video)
             .and_then(|((first, count), last)| {
                 let ticks = last.since(first);
-                (ticks >= Timestamp::TICKS_PER_SECOND).then(|| count as f64 / seconds(ticks))
+                (ticks >= Timestamp::TICKS_PER_SECOND).then(|| self.recent_rate(first, count as f64 / seconds(ticks)))
             });
         let rate = match (measured, declared) {
             (Some(measured), Some(declared)) if (measured - declared).abs() < 0.5 => declared,
@@ -216,5 +226,101 @@ fn per_second(bytes: u64, span: Duration) -> u64 {
     match span.as_millis() as u64 {
         0 => 0,
         millis => bytes * 1000 / millis,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::slice;
+
+    use alluvium_media::{AudioSpecificConfig, NalUnits, VideoTrack};
+
+    use super::*;
+
+    /// A publish whose clock is the server's.
+    struct Made {
+        meter: Meter,
+        began: Instant,
+        next_ms: i64,
+    }
+
+    impl Made {
+        fn new() -> Self {
+            let began = Instant::now();
+            Self {
+                meter: Meter::new(began),
+                began,
+                next_ms: 0,
+            }
+        }
+
+        fn set_tracks(&mut self, height: u32, audio: &[u8]) {
+            let video = VideoTrack {
+                width: height * 16 / 9,
+                height,
+                frame_rate: None,
+                profile_idc: 77,
+                level_idc: 31,
+                generation: 0,
+            };
+            self.meter.set_tracks(&Tracks {
+                video: Some(video),
+                audio: Some(AudioSpecificConfig::parse(audio).unwrap().into()),
+            });
+        }
+
+        /// Seconds of pictures, a picture in so many milliseconds; gives the last sample.
+        fn seconds(&mut self, count: i64, picture_ms: i64) -> Statistics {
+            let (payload, range) = ([0x41; 100], 0..100);
+            let mut statistics = Statistics::default();
+            for _ in 0..count {
+                let until_ms = self.next_ms + 1_000;
+                while self.next_ms < until_ms {
+                    let at = Timestamp::from_ms(self.next_ms);
+                    self.meter.count(&AccessUnit {
+                        pts: at,
+                        dts: at,
+                        random_access: false,
+                        content: Content::Video(NalUnits::new(&payload, slice::from_ref(&range))),
+                    });
+                    self.next_ms += picture_ms;
+                }
+                let now = self.began + Duration::from_millis(self.next_ms.unsigned_abs());
+                statistics = self.meter.sample(now);
+            }
+            statistics
+        }
+    }
+
+    const LC_48000: &[u8] = &[0x11, 0x90];
+
+    #[test]
+    fn statistics_follow_another_frame_rate_of_the_same_track() {
+        let mut made = Made::new();
+        made.set_tracks(720, LC_48000);
+        for (picture_ms, frame_rate) in [(40, 25), (20, 50), (100, 10)] {
+            let statistics = made.seconds(600, picture_ms);
+            assert_eq!(statistics.video.unwrap().frame_rate, frame_rate);
+        }
+    }
+
+    #[test]
+    fn statistics_follow_another_track_at_once() {
+        let mut made = Made::new();
+        made.set_tracks(720, LC_48000);
+        made.seconds(60, 40);
+        made.set_tracks(360, LC_48000);
+        let video = made.seconds(3, 20).video.unwrap();
+        assert_eq!((video.width, video.height, video.frame_rate), (640, 360, 50));
+    }
+
+    #[test]
+    fn statistics_tell_the_rate_that_comes_out_of_he_aac() {
+        let mut made = Made::new();
+        // A core of 24 kHz, SBR by object type 5; and LC after it.
+        for (config, rate) in [(&[0x2B, 0x11, 0x88, 0][..], 48_000), (&[0x12, 0x10], 44_100)] {
+            made.set_tracks(720, config);
+            assert_eq!(made.seconds(1, 40).audio.unwrap().sample_rate, rate);
+        }
     }
 }
