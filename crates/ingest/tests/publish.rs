@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use alluvium_catalog::{Catalog, NodeId, OpenSession, SegmentRecord};
 use alluvium_oss::{ChannelName, ChannelStatus, Clock, ObjectKey, UnixTime};
+use alluvium_rtmp::MediaKind;
 use alluvium_rtmp::publisher::Event;
 use alluvium_store::faulty::{Fault, Gate, Keys, Operation, Rule};
 use alluvium_store::{Error, ListQuery, ObjectStore, check};
@@ -465,6 +466,40 @@ async fn a_publish_without_h264_ends_in_words() {
     audio_alone.audio(&[0xaf, 1, 0x21, 0x10, 0x04]).await;
     let words = audio_alone.refusal().await.description;
     assert!(words.contains("No H.264 video came within 1 s"), "{words}");
+}
+
+#[tokio::test]
+async fn audio_alone_is_recorded_where_the_setting_allows_it() {
+    let house = House::with(|config| {
+        config.first_media_timeout = Duration::from_secs(1);
+        config.audio_only = true;
+    })
+    .await;
+    let channel = house.channel("radio").await;
+    let mut encoder = house.publishing("radio").await;
+    encoder.audio(&[0xaf, 0, 0x11, 0x90]).await;
+    for frame in 0..235_u32 {
+        let payload = [0xaf, 1, 0x21, 0x10, 0x04];
+        let stamp = frame * 1024 / 48;
+        encoder.publisher.send_media(MediaKind::Audio, stamp, &payload).unwrap();
+        encoder.send().await;
+    }
+    encoder.cut_off().await;
+    let records = house
+        .catalog
+        .latest_segments(&house.bucket, &channel, 10)
+        .await
+        .unwrap();
+    let durations: Vec<_> = records.iter().map(|record| record.duration).collect();
+    // Cut at the first frame at or after two seconds; stamps of whole milliseconds move a frame by some ticks.
+    let whole = |duration: u64, frames: u64| duration.abs_diff(frames * 1_920) < 90;
+    let [first, second, last] = durations[..] else {
+        panic!("{durations:?}")
+    };
+    assert!(
+        whole(first, 94) && whole(second, 94) && whole(last, 47),
+        "{durations:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
