@@ -1,4 +1,4 @@
-//! The only place where a refusal becomes a status, headers and XML (contract, 3.6).
+//! The only place where a refusal becomes a status, headers and XML (contract, 3.6), or JSON.
 
 use alluvium_catalog::Error as CatalogError;
 use alluvium_oss::document::ErrorDocument;
@@ -9,6 +9,7 @@ use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderValue, StatusCode, header};
+use serde_json::json;
 
 use crate::respond;
 
@@ -44,6 +45,22 @@ pub(crate) fn response(error: &Error, request_id: &str, host: &str, head: bool) 
         }
         _ => {}
     }
+    response
+}
+
+/// The answer that refuses a request below `/-/api/`, which is in JSON.
+pub(crate) fn json_response(error: &Error, request_id: &str) -> Response {
+    let status = status(error.code);
+    let mut response = respond::json(&json!({
+        "error": {
+            "status": status.as_u16(),
+            "code": error.code.as_str(),
+            "message": error.message,
+            "ec": error.ec.unwrap_or_default(),
+            "request_id": request_id,
+        }
+    }));
+    *response.status_mut() = status;
     response
 }
 
@@ -110,9 +127,13 @@ fn status(code: ErrorCode) -> StatusCode {
         | SecondLevelDomainForbidden
         | SecurityTokenExpired
         | SignatureDoesNotMatch => StatusCode::FORBIDDEN,
-        NoSuchBucket | NoSuchCORSConfiguration | NoSuchKey | NoSuchLifecycle | NoSuchLiveChannel | NoSuchUpload => {
-            StatusCode::NOT_FOUND
-        }
+        LiveChannelNotLive
+        | NoSuchBucket
+        | NoSuchCORSConfiguration
+        | NoSuchKey
+        | NoSuchLifecycle
+        | NoSuchLiveChannel
+        | NoSuchUpload => StatusCode::NOT_FOUND,
         MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         BucketAlreadyExists | BucketNotEmpty | ChannelStillLive | FileAlreadyExists | LiveChannelDisabled => {
             StatusCode::CONFLICT

@@ -16,6 +16,9 @@
 //! are assembled from the catalog's records when they are asked for. What lifecycle rules let expire is deleted by
 //! [`Lifecycle::run`], beside all requests.
 //!
+//! Below `/-/api/` the owner of a bucket is told of its publishers, in JSON. Who knows them is handed in
+//! ([`Publishers`]).
+//!
 //! The crate never opens a socket, never reads the wall clock (a [`Clock`](alluvium_oss::Clock) is handed in), and never
 //! logs a secret or a signature. The only files it makes are those of uploads too large for memory, until the store
 //! takes them over.
@@ -76,6 +79,7 @@ mod lifecycle;
 mod live;
 mod object;
 mod operation;
+mod own;
 mod range;
 mod receive;
 mod referer;
@@ -86,5 +90,6 @@ mod upload;
 
 pub use config::{Config, Limits};
 pub use lifecycle::{Lifecycle, Pass};
+pub use own::{Publisher, Publishers};
 pub use service::Api;
 pub use upload::discard_leftover_uploads;

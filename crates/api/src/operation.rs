@@ -54,6 +54,8 @@ pub(crate) enum Operation {
     DeleteLiveChannel,
     PostVodPlaylist,
     GetVodPlaylist,
+    /// Alluvium's own: the publishers that run.
+    GetLive,
     /// Part of the API, and not offered: the sub-resource or feature that says so.
     Unsupported(&'static str),
     /// No operation of the API has this verb on such a resource.
@@ -230,6 +232,13 @@ impl Operation {
 
     /// The operation of a request with this verb, resource and query.
     pub(crate) fn of(method: &Method, target: Target, query: &Query) -> Self {
+        if target == Target::Own {
+            return if method == Method::GET {
+                GetLive
+            } else {
+                MethodNotAllowed
+            };
+        }
         // A preflight repeats the parameters of the request that it asks for; they select nothing.
         let none = Query::default();
         let query = if method == Method::OPTIONS { &none } else { query };

@@ -31,6 +31,8 @@ pub(crate) enum Target {
     Service,
     Bucket,
     Object,
+    /// Below `/-/`, which no bucket is called.
+    Own,
 }
 
 impl Request {
@@ -73,6 +75,7 @@ impl Request {
     pub(crate) fn target(&self) -> Target {
         match (&self.bucket, self.key.is_empty()) {
             (None, true) => Target::Service,
+            (Some(bucket), _) if bucket == OWN && self.addressing == Addressing::PathStyle => Target::Own,
             // `//key` names no bucket; it is refused as the bucket it would need.
             (None, false) | (Some(_), false) => Target::Object,
             (Some(_), true) => Target::Bucket,
@@ -114,6 +117,9 @@ impl Request {
                 .is_some_and(|accept| accept.contains("text/html"))
     }
 }
+
+/// Stands in the place of a bucket in the paths that are Alluvium's own.
+const OWN: &str = "-";
 
 /// The host that a request is addressed to, as the client wrote it; empty when it did not.
 ///

@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::response::Response;
 use http::{HeaderName, HeaderValue, StatusCode, header};
+use serde_json::Value;
 
 /// The type of every document of the API.
 pub(crate) const XML: HeaderValue = HeaderValue::from_static("application/xml");
@@ -11,6 +12,15 @@ pub(crate) const XML: HeaderValue = HeaderValue::from_static("application/xml");
 pub(crate) fn document(xml: String) -> Response {
     let mut response = Response::new(Body::from(xml));
     response.headers_mut().insert(header::CONTENT_TYPE, XML);
+    response
+}
+
+/// 200 with a value, of this moment.
+pub(crate) fn json(value: &Value) -> Response {
+    let mut response = Response::new(Body::from(format!("{value}\n")));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 

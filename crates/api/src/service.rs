@@ -16,7 +16,8 @@ use http::{HeaderValue, Method, header};
 use crate::authenticate::{self, Caller};
 use crate::config::Config;
 use crate::operation::Operation;
-use crate::request::{self, Request};
+use crate::own::{self, Nobody, Publishers};
+use crate::request::{self, Request, Target};
 use crate::{bucket, cors, error, live, object, referer, respond};
 
 /// OSS over HTTP, for any number of connections.
@@ -28,6 +29,7 @@ struct Shared {
     store: Arc<dyn ObjectStore>,
     catalog: Arc<dyn Catalog>,
     clock: Arc<dyn Clock>,
+    publishers: Arc<dyn Publishers>,
 }
 
 /// One authenticated request and what it may use.
@@ -36,6 +38,7 @@ pub(crate) struct Call<'a> {
     pub(crate) store: &'a Arc<dyn ObjectStore>,
     pub(crate) catalog: &'a Arc<dyn Catalog>,
     pub(crate) clock: &'a dyn Clock,
+    pub(crate) publishers: &'a dyn Publishers,
     pub(crate) request: &'a Request,
     pub(crate) caller: Caller,
     /// The bucket of the request, once it was looked up.
@@ -52,13 +55,25 @@ impl Call<'_> {
 }
 
 impl Api {
-    /// The service over a store and a catalog.
+    /// The service over a store and a catalog, where nobody publishes.
     pub fn new(config: Config, store: Arc<dyn ObjectStore>, catalog: Arc<dyn Catalog>, clock: Arc<dyn Clock>) -> Self {
+        Self::with_publishers(config, store, catalog, clock, Arc::new(Nobody))
+    }
+
+    /// The service over a store and a catalog, which tells of these publishers.
+    pub fn with_publishers(
+        config: Config,
+        store: Arc<dyn ObjectStore>,
+        catalog: Arc<dyn Catalog>,
+        clock: Arc<dyn Clock>,
+        publishers: Arc<dyn Publishers>,
+    ) -> Self {
         Api(Arc::new(Shared {
             config,
             store,
             catalog,
             clock,
+            publishers,
         }))
     }
 
@@ -96,13 +111,15 @@ impl Api {
             Err(error) => Err(error.clone()),
         };
         let refusal = outcome.as_ref().err().map(|error| error.code);
-        let mut response = outcome.unwrap_or_else(|error| {
-            error::response(
+        let is_own = read.as_ref().is_ok_and(|(_, request)| request.target() == Target::Own);
+        let mut response = outcome.unwrap_or_else(|error| match is_own {
+            true => error::json_response(&error, &request_id),
+            false => error::response(
                 &error,
                 &request_id,
                 &request::host(&parts),
                 parts.method == Method::HEAD,
-            )
+            ),
         });
         if let Ok((_, request)) = &read {
             cors::decorate(&mut response, request, bucket.get(), self.0.catalog.as_ref()).await;
@@ -145,6 +162,7 @@ impl Api {
             store,
             catalog,
             clock,
+            publishers,
         } = &*self.0;
         let caller = match operation {
             // A preflight repeats the URL of another request, signature and all.
@@ -156,6 +174,7 @@ impl Api {
             store,
             catalog,
             clock: clock.as_ref(),
+            publishers: publishers.as_ref(),
             request,
             caller,
             bucket,
@@ -214,6 +233,7 @@ impl Api {
             Operation::DeleteLiveChannel => live::delete_live_channel::answer(call).await,
             Operation::PostVodPlaylist => live::post_vod_playlist::answer(call).await,
             Operation::GetVodPlaylist => live::get_vod_playlist::answer(call).await,
+            Operation::GetLive => own::get_live::answer(call).await,
             Operation::Unsupported(what) => Err(Error::not_implemented(what)),
             Operation::MethodNotAllowed => Err(ErrorCode::MethodNotAllowed.into()),
         }

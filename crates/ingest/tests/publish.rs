@@ -638,7 +638,10 @@ async fn a_running_publish_is_shown_to_who_asks_and_an_ended_one_is_not() {
 
     let channels = |after, limit| {
         let statuses = house.ingest.statuses(|bucket| *bucket == house.bucket, after, limit);
-        statuses.into_iter().map(|status| status.channel).collect::<Vec<_>>()
+        statuses
+            .into_iter()
+            .map(|status| status.channel.to_string())
+            .collect::<Vec<_>>()
     };
     assert_eq!(channels(None, 9), ["another", "camera"]);
     assert_eq!(channels(None, 1), ["another"]);

@@ -85,6 +85,8 @@ error_codes! {
     InvalidSecurityToken "InvalidSecurityToken" Some("0002-00000006"), "The security token you provided is invalid.";
     /// The channel is disabled.
     LiveChannelDisabled "LiveChannelDisabled" None, "Live channel is disabled by owner.";
+    /// The channel has no publisher.
+    LiveChannelNotLive "LiveChannelNotLive" None, "The live channel has no publisher now.";
     /// The body is not XML, or not the document expected.
     MalformedXML "MalformedXML" Some("0031-00000001"), "The XML you provided was not well-formed or did not validate against our published schema.";
     /// The resource has no such verb.

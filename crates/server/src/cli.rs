@@ -5,6 +5,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::command::bucket::{self, BucketCommand};
 use crate::command::channel::{self, ChannelCommand};
 use crate::command::key::{self, KeyCommand};
+use crate::command::publishers::{self, StatusCommand};
 use crate::command::sign::{self, SignCommand};
 
 /// Live video over RTMP into object storage, as HLS.
@@ -56,6 +57,9 @@ pub(crate) enum Command {
     /// Make and manage live channels, and playlists of what they recorded, on any server of the API
     #[command(after_help = format!("{}\n\n{STATUS}", channel::EXAMPLES))]
     Channel(ChannelCommand),
+    /// Show who publishes now, what they send, and what is wrong with it
+    #[command(after_help = format!("{}\n\n{STATUS}", publishers::EXAMPLES))]
+    Status(StatusCommand),
     /// Make URLs that let others publish or read
     #[command(after_help = format!("{}\n\n{STATUS}", sign::EXAMPLES))]
     Sign(SignCommand),
@@ -69,6 +73,7 @@ impl Command {
             Self::Key(command) => command.json,
             Self::Bucket(command) => command.access.json,
             Self::Channel(command) => command.access.json,
+            Self::Status(command) => command.access.json,
             Self::Sign(command) => command.access.json,
         }
     }

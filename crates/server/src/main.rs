@@ -21,6 +21,7 @@ mod http;
 mod listener;
 mod panics;
 mod paths;
+mod publishers;
 mod replay;
 mod serve;
 mod settings;
@@ -68,6 +69,7 @@ async fn run(command: Command) -> Result<ExitCode> {
         Command::Key(command) => command.run().await?,
         Command::Bucket(command) => command.run().await?,
         Command::Channel(command) => command.run().await?,
+        Command::Status(command) => command.run().await?,
         Command::Sign(command) => command.run()?,
     }
     Ok(ExitCode::SUCCESS)

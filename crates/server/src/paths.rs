@@ -15,6 +15,9 @@ use tower::ServiceExt;
 /// No bucket is called `-`; but a bucket with a host name of its own may have any key below it.
 const OWN_PATHS: &str = "/-/";
 
+/// Of these the API answers those that want a signature.
+const API_PATHS: &str = "/-/api/";
+
 /// Serves the server's own paths where the host is no bucket's, and gives everything else to `api`.
 pub(crate) fn router(api: Router, domains: Domains, ready: Arc<AtomicBool>, stop: CancellationToken) -> Router {
     let own = own(ready, stop);
@@ -52,7 +55,8 @@ fn is_own(domains: &Domains, request: &Request) -> bool {
         .host()
         .or_else(|| request.headers().get(header::HOST)?.to_str().ok());
     let of_a_bucket = host.is_some_and(|host| matches!(domains.resolve(host), Addressing::Bucket(_)));
-    request.uri().path().starts_with(OWN_PATHS) && !of_a_bucket
+    let path = request.uri().path();
+    path.starts_with(OWN_PATHS) && !path.starts_with(API_PATHS) && !of_a_bucket
 }
 
 #[cfg(test)]
@@ -79,6 +83,7 @@ mod tests {
             ("127.0.0.1:8080", "/-/console/", StatusCode::OK),
             ("127.0.0.1:8080", "/-/console", StatusCode::PERMANENT_REDIRECT),
             ("127.0.0.1:8080", "/-/else", StatusCode::NOT_FOUND),
+            ("127.0.0.1:8080", "/-/api/v1/live", StatusCode::IM_A_TEAPOT),
             ("127.0.0.1:8080", "/bucket/-/healthz", StatusCode::IM_A_TEAPOT),
             ("bucket.example.com", "/-/healthz", StatusCode::IM_A_TEAPOT),
         ];

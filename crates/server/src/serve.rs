@@ -25,6 +25,7 @@ use crate::descriptors;
 use crate::http;
 use crate::listener::{self, Door};
 use crate::paths;
+use crate::publishers::Running;
 use crate::settings::Settings;
 use crate::workers::Workers;
 
@@ -105,11 +106,12 @@ impl Server {
             .iter()
             .map(listener::local_address)
             .collect::<Result<Vec<_>>>()?;
-        let api = Api::new(
+        let api = Api::with_publishers(
             api_config(settings, domains.clone())?,
             Arc::clone(&data.store),
             Arc::clone(&data.catalog),
             Arc::clone(&clock),
+            Arc::new(Running(Arc::clone(&ingest))),
         );
         let ready = Arc::new(AtomicBool::new(false));
         let stop = CancellationToken::new();

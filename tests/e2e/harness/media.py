@@ -50,6 +50,12 @@ class Library:
         rate = ["-g", str(FRAME_RATE), "-keyint_min", str(FRAME_RATE), "-b:v", "8M", "-maxrate", "8M", "-bufsize", "8M"]
         return self._make(f"heavy-{seconds}.flv", seconds, [*noise, *SOUND, *H264, *rate, "-bf", "2", *AAC])
 
+    def sparse(self, seconds):
+        """What ffmpeg and OBS make of 30 pictures a second when nobody sets a keyframe interval: one in 8.3 s."""
+        picture = ["-f", "lavfi", "-i", f"testsrc2=size={WIDTH}x{HEIGHT}:rate=30"]
+        h264 = ["-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-b:v", "400k", "-g", "250", "-r", "30"]
+        return self._make(f"sparse-{seconds}.flv", seconds, [*picture, *SOUND, *h264, "-sc_threshold", "0", *AAC])
+
     def large(self):
         """Another picture size, as an encoder brings back after its settings were changed."""
         picture = ["-f", "lavfi", "-i", f"testsrc2=size={2 * WIDTH}x{2 * HEIGHT}:rate={FRAME_RATE}"]

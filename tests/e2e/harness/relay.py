@@ -1,4 +1,4 @@
-"""A network between an encoder and the server: it keeps what the encoder sends, and the test can cut it."""
+"""A network between an encoder and the server: it keeps what both say, and the test can cut it."""
 
 import contextlib
 import selectors
@@ -70,10 +70,11 @@ class Relay:
 
 
 class Connection:
-    """One connection of an encoder, and what it has sent."""
+    """One connection of an encoder, what it has sent and what it was told."""
 
     def __init__(self, encoder, server):
         self.sent = bytearray()
+        self.told = bytearray()
         self._encoder = encoder
         self._server = server
         self._stop = threading.Event()
@@ -129,6 +130,8 @@ class Connection:
                     data = ready.fileobj.recv(READ_BYTES)
                     if ready.fileobj is self._encoder:
                         self.sent += data[: KEPT_BYTES_MAX - len(self.sent)]
+                    else:
+                        self.told += data[: KEPT_BYTES_MAX - len(self.told)]
                     if not data:
                         # The other end may have something to say yet.
                         ready.data.shutdown(socket.SHUT_WR)

@@ -55,6 +55,7 @@ fn every_operation_is_told_with_its_request() {
             Target::Service => "/",
             Target::Bucket => "/BUCKET",
             Target::Object => "/BUCKET/KEY",
+            Target::Own => unreachable!("what is Alluvium's own is not in the table"),
         };
         let parameters: Vec<String> = when
             .iter()

@@ -14,6 +14,7 @@ mod failing;
 mod lifecycle;
 mod many;
 mod objects;
+mod own;
 mod reading;
 mod signed_playlists;
 mod uploads;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use alluvium_api::{Api, Config, Limits};
+use alluvium_api::{Api, Config, Limits, Publishers};
 use alluvium_catalog::{
     AccessKey, Activity, Catalog, Lease, MemoryCatalog, NodeId, OpenSession, SegmentRecord, Statistics,
 };
@@ -68,6 +68,17 @@ impl World {
     }
 
     pub(crate) async fn with(limits: Limits) -> Self {
+        Self::made(limits, None).await
+    }
+
+    /// A service that tells of these publishers.
+    pub(crate) async fn with_publishers(publishers: Arc<dyn Publishers>) -> Self {
+        let world = Self::made(Limits::default(), Some(publishers)).await;
+        world.make_buckets().await;
+        world
+    }
+
+    async fn made(limits: Limits, publishers: Option<Arc<dyn Publishers>>) -> Self {
         let store = Arc::new(FaultyStore::new(Arc::new(MemoryStore::new())));
         let catalog = Arc::new(MemoryCatalog::new());
         let clock = Arc::new(ManualClock::new(UnixTime::from_secs(NOW_S)));
@@ -105,7 +116,11 @@ impl World {
             upload_folder: uploads.path().join("uploads"),
             limits,
         };
-        let router = Api::new(config, store.clone(), catalog.clone(), clock.clone()).router();
+        let api = match publishers {
+            None => Api::new(config, store.clone(), catalog.clone(), clock.clone()),
+            Some(publishers) => Api::with_publishers(config, store.clone(), catalog.clone(), clock.clone(), publishers),
+        };
+        let router = api.router();
         World {
             router,
             store,

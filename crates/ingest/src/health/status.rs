@@ -1,16 +1,19 @@
+use std::fmt::Display;
 use std::net::SocketAddr;
 
 use alluvium_catalog::Lease;
-use alluvium_oss::UnixTime;
+use alluvium_oss::{BucketName, ChannelName, UnixTime};
 use serde::{Serialize, Serializer};
 
 /// What is known of a running publish: what `GET /-/api/v1/live` tells its owner.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Status {
     /// The bucket.
-    pub bucket: String,
+    #[serde(serialize_with = "text")]
+    pub bucket: BucketName,
     /// The channel.
-    pub channel: String,
+    #[serde(serialize_with = "text")]
+    pub channel: ChannelName,
     /// The session's name, as in the log and the spool.
     pub session: String,
     /// Address and port of the publisher.
@@ -47,8 +50,8 @@ impl Status {
     /// Of a publish of which nothing is known yet.
     pub(crate) fn beginning(lease: &Lease, peer: SocketAddr, encoder: &str, now: UnixTime) -> Self {
         Self {
-            bucket: lease.bucket.to_string(),
-            channel: lease.channel.to_string(),
+            bucket: lease.bucket.clone(),
+            channel: lease.channel.clone(),
             session: lease.session.to_string(),
             peer: peer.to_string(),
             encoder: encoder.chars().take(ENCODER_CHARACTERS_MAX).collect(),
@@ -149,6 +152,10 @@ pub struct StoreStatus {
 
 /// Encoders name themselves in far less; the rest would be shown to nobody's use.
 const ENCODER_CHARACTERS_MAX: usize = 256;
+
+fn text<S: Serializer>(value: &impl Display, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}
 
 fn iso8601<S: Serializer>(time: &UnixTime, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&time.iso8601_millis())

@@ -18,6 +18,24 @@ pub(crate) struct Refusal {
 impl Refusal {
     /// Reads the answer to a request; `None` when it is not an error of this API.
     pub(super) fn parse(status: u16, body: &[u8]) -> Option<Self> {
+        Self::parse_json(status, body).or_else(|| Self::parse_xml(status, body))
+    }
+
+    /// Of the paths that speak JSON.
+    fn parse_json(status: u16, body: &[u8]) -> Option<Self> {
+        let document: serde_json::Value = serde_json::from_slice(body).ok()?;
+        let error = document.get("error")?;
+        let text = |name| error.get(name).and_then(serde_json::Value::as_str).map(str::to_owned);
+        Some(Self {
+            status,
+            code: text("code")?,
+            message: text("message").unwrap_or_default(),
+            ec: text("ec").unwrap_or_default(),
+            request_id: text("request_id").unwrap_or_default(),
+        })
+    }
+
+    fn parse_xml(status: u16, body: &[u8]) -> Option<Self> {
         let error = Element::parse(body, "Error").ok()?;
         let text = |name| error.child_text(name).unwrap_or_default().trim().to_owned();
         let refusal = Self {
@@ -79,6 +97,15 @@ mod tests {
             refusal.to_string(),
             "NoSuchBucket: The specified bucket does not exist. (HTTP 404, EC 0015-00000101, request 57BE)"
         );
+    }
+
+    #[test]
+    fn reads_a_refusal_in_json() {
+        let body =
+            br#"{"error":{"status":404,"code":"LiveChannelNotLive","message":"No.","ec":"","request_id":"57BE"}}"#;
+        let refusal = Refusal::parse(404, body).unwrap();
+        assert_eq!(refusal.to_string(), "LiveChannelNotLive: No. (HTTP 404, request 57BE)");
+        assert_eq!(Refusal::parse(404, b"{}"), None);
     }
 
     #[test]

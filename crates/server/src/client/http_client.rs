@@ -76,6 +76,11 @@ impl Answer {
         Element::parse(&self.body, root).map_err(|_| self.unexpected(&format!("no {root} in it")))
     }
 
+    /// Reads the answer of a path that speaks JSON.
+    pub(crate) fn json(&self) -> Result<serde_json::Value, Unreachable> {
+        serde_json::from_slice(&self.body).map_err(|_| self.unexpected("it is no JSON"))
+    }
+
     /// Says that the answer is not what this API answers.
     pub(crate) fn unexpected(&self, what: &str) -> Unreachable {
         Unreachable {
@@ -141,10 +146,16 @@ impl Client {
         if let Some(token) = &self.credentials.security_token {
             headers.push(("x-oss-security-token".to_owned(), token.expose().to_owned()));
         }
+        // What stands first in the path is signed as the bucket, also where it is none.
+        let (place, rest) = match (bucket, key.split_once('/')) {
+            (Some(bucket), _) => (Some(bucket.as_str()), key),
+            (None, Some((first, rest))) => (Some(first), rest),
+            (None, None) => (None, key),
+        };
         let signed = sign::Request {
             method: method.as_str(),
-            bucket: bucket.map(BucketName::as_str),
-            key,
+            bucket: place,
+            key: rest,
             query: &query,
             headers: &headers,
         };

@@ -10,6 +10,7 @@ pub(crate) mod key;
 mod output;
 mod page;
 mod place;
+pub(crate) mod publishers;
 pub(crate) mod sign;
 mod status;
 mod when;
