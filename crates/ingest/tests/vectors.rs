@@ -150,36 +150,54 @@ vectors! {
     };
     another_size_by_a_new_sequence_header_is_a_discontinuity => "another-size-by-a-new-sequence-header", |outcome| {
         outcome.is_complete_but(0..0, 1);
+        assert_eq!(outcome.stored.sets.len(), 2);
         outcome.times_are_kept();
     };
     another_size_by_sets_in_band_is_a_discontinuity => "another-size-by-sets-in-band", |outcome| {
         outcome.is_complete_but(0..0, 1);
+        assert_eq!(outcome.stored.sets.len(), 2);
         outcome.times_are_kept();
     };
     another_frame_rate_is_kept_exactly => "another-frame-rate";
     high_4_2_2_is_carried_as_it_is => "high-4-2-2";
     aac_of_every_rate_is_carried => "aac-of-every-rate", |outcome| {
         outcome.is_complete_but(0..0, 13);
+        // The escaped rate of 44,000 Hz has the index of the range that holds it.
+        let rates = [
+            96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350, 44_100,
+        ];
+        assert_eq!(outcome.stored.layouts, rates.map(|rate| (rate, 2)));
         outcome.times_are_kept();
     };
     aac_of_every_channel_layout_is_carried => "aac-of-every-channel-layout", |outcome| {
         outcome.is_complete_but(0..0, 6);
+        assert_eq!(outcome.stored.layouts, [1, 2, 3, 4, 5, 6, 7].map(|channels| (48_000, channels)));
         outcome.times_are_kept();
     };
     he_aac_is_carried_however_it_is_signalled => "he-aac-in-every-signalling", |outcome| {
         outcome.is_complete_but(0..0, 4);
+        // The headers tell of the core, which stays.
+        assert_eq!(outcome.stored.layouts, [(24_000, 1)]);
         outcome.times_are_kept();
     };
     another_audio_configuration_waits_for_the_next_keyframe => "another-audio-configuration", |outcome| {
         // From 3 s to 4 s.
         outcome.is_complete_but(140..184, 1);
+        assert_eq!(outcome.stored.layouts, [(48_000, 2), (44_100, 2)]);
     };
     adts_inside_flv_is_not_doubled => "adts-inside-flv";
-    video_without_audio_is_recorded => "video-only";
-    announced_audio_that_never_comes_holds_nothing_up => "announced-audio-that-never-comes";
+    video_without_audio_is_recorded => "video-only", |outcome| {
+        outcome.is_faithful();
+        assert_eq!(outcome.stored.tables, [(0, 1)]);
+    };
+    announced_audio_that_never_comes_holds_nothing_up => "announced-audio-that-never-comes", |outcome| {
+        outcome.is_faithful();
+        assert_eq!(outcome.stored.tables, [(0, 1)]);
+    };
     audio_that_starts_10_s_late_comes_in_with_a_discontinuity => "audio-that-starts-10-s-late", |outcome| {
         // Up to the next keyframe.
         outcome.is_complete_but(0..47, 1);
+        assert_eq!(outcome.stored.tables, [(0, 1), (1, 2)]);
         outcome.is_presented_as_sent();
     };
     clocks_hours_apart_become_one_timeline => "clocks-hours-apart", |outcome| {

@@ -22,6 +22,12 @@ pub(crate) struct Stored {
     pub(crate) video: Vec<Unit>,
     pub(crate) audio: Vec<Unit>,
     pub(crate) segments: Vec<SegmentRecord>,
+    /// The versions of the PMT and how many streams each lists, those of one segment after another where they differ.
+    pub(crate) tables: Vec<(u8, usize)>,
+    /// The sequence parameter sets, likewise.
+    pub(crate) sets: Vec<Vec<u8>>,
+    /// What ADTS headers say of the rate, Hz, and of the channels, likewise.
+    pub(crate) layouts: Vec<(i64, u8)>,
 }
 
 /// A PES packet that goes on.
@@ -52,6 +58,9 @@ impl Stored {
         self.video.append(&mut other.video);
         self.audio.append(&mut other.audio);
         self.segments.append(&mut other.segments);
+        self.tables.append(&mut other.tables);
+        self.sets.append(&mut other.sets);
+        self.layouts.append(&mut other.layouts);
     }
 
     fn read_segment(&mut self, bytes: &[u8]) {
@@ -60,6 +69,9 @@ impl Stored {
         while let Some(packet) = reader.read_ts_packet().unwrap() {
             let pid = packet.header.pid.as_u16();
             match packet.payload {
+                Some(TsPayload::Pmt(pmt)) => {
+                    note(&mut self.tables, (pmt.version_number.as_u8(), pmt.es_info.len()));
+                }
                 Some(TsPayload::PesStart(pes)) => {
                     let pts = pes.header.pts.unwrap().as_u64() as i64;
                     let begun = Pes {
@@ -97,6 +109,9 @@ impl Stored {
             let units = annex_b(&payload);
             let delimiters: Vec<usize> = (0..units.len()).filter(|&at| units[at][0] & 0x1f == 9).collect();
             assert_eq!(delimiters, [0], "one delimiter begins each picture");
+            for set in units.iter().filter(|unit| unit[0] & 0x1f == 7) {
+                note(&mut self.sets, set.to_vec());
+            }
             let dts = unwrapped(dts, self.video.last());
             self.video.push(Unit {
                 dts,
@@ -108,6 +123,7 @@ impl Stored {
         let frames = adts(&payload);
         assert!(!frames.is_empty(), "audio is ADTS");
         let rate = RATES[usize::from(payload[2] >> 2 & 0x0f)];
+        note(&mut self.layouts, (rate, (payload[2] & 1) << 2 | payload[3] >> 6));
         let dts = unwrapped(dts, self.audio.last());
         for (index, frame) in frames.into_iter().enumerate() {
             let dts = dts + index as i64 * 1024 * 90_000 / rate;
@@ -117,6 +133,13 @@ impl Stored {
                 content: vec![frame],
             });
         }
+    }
+}
+
+/// Adds what is not the same as the last.
+fn note<T: PartialEq>(all: &mut Vec<T>, new: T) {
+    if all.last() != Some(&new) {
+        all.push(new);
     }
 }
 
