@@ -76,5 +76,5 @@ pub mod ts;
 pub use playlist::{Entry, LiveWindow, MediaPlaylist, References};
 pub use salvage::{Salvage, Salvaged};
 pub use segment::{Beginning, Closed, Segment};
-pub use segmenter::{Dropped, Segmenter, SegmenterConfig};
+pub use segmenter::{Dropped, Segmenter, SegmenterConfig, regular_duration};
 pub use ts::TsMuxer;

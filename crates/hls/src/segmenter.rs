@@ -8,7 +8,8 @@ use std::time::Duration;
 /// How a session is cut into segments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SegmenterConfig {
-    /// The duration aimed at: a segment ends at the first random access unit at or after it.
+    /// The duration aimed at: a segment ends at the first random access unit at or after it, or at one a little before
+    /// which is nearer than the next can be expected to be.
     pub frag_duration: Duration,
     /// Records streams without video too, cut by time.
     pub audio_only: bool,
@@ -58,6 +59,8 @@ enum State {
 struct Open {
     beginning: Beginning,
     tracks: Tracks,
+    /// The last unit at which a segment may begin; its own first, should that be none.
+    last_random_access: Timestamp,
     last_picture: Option<Timestamp>,
     /// How long the last picture is shown, ticks, as far as it can be told.
     picture_duration: i64,
@@ -196,7 +199,8 @@ impl Segmenter {
     /// Why the open segment ends before this unit, if it does.
     fn due(&self, open: &Open, unit: &AccessUnit<'_>) -> Option<Reason> {
         let age = unit.dts.since(open.beginning.start);
-        if self.begins(unit) && (age >= self.cut.target || open.tracks != self.tracks) {
+        let gop = unit.dts.since(open.last_random_access);
+        if self.begins(unit) && (self.cut.is_due(age, gop) || open.tracks != self.tracks) {
             return Some(Reason::Due);
         }
         let age_max = if self.leads(unit) {
@@ -227,6 +231,7 @@ impl Segmenter {
                 random_access: self.begins(unit),
             },
             tracks: self.tracks.clone(),
+            last_random_access: unit.dts,
             last_picture: None,
             picture_duration: picture_duration(frame_rate),
             audio_end: None,
@@ -241,6 +246,9 @@ impl Segmenter {
         if misses || !self.muxer.write(unit) {
             self.dropped.count(unit);
             return;
+        }
+        if self.begins(unit) {
+            open.last_random_access = unit.dts;
         }
         open.note(unit);
     }
@@ -323,18 +331,48 @@ enum Reason {
 struct CutRule {
     /// At a random access unit.
     target: i64,
+    /// How much earlier at one that is nearer than the next.
+    early: i64,
     /// At any unit of the leading track.
     forced: i64,
 }
 
 impl CutRule {
     fn new(frag_duration: Duration) -> Self {
-        let frag = i64::try_from(frag_duration.as_micros() * 9 / 100).unwrap_or(i64::MAX);
+        let frag = ticks_of(frag_duration);
         Self {
-            target: frag.saturating_sub(ROUNDING),
+            target: frag,
+            early: (frag / EARLY_PART).min(EARLY_TICKS_MAX),
             forced: frag.saturating_mul(2).clamp(FORCED_TICKS_MIN, OPEN_TICKS_MAX),
         }
     }
+
+    /// Whether a segment of this age ends at a random access unit which came `gop` after the one before it.
+    fn is_due(&self, age: i64, gop: i64) -> bool {
+        let early = self.target - age;
+        // The next one would be late by `gop - early`.
+        early <= 0 || early <= self.early && early < gop - early
+    }
+}
+
+/// How long the segments of a stream become that has a random access unit each `gop`.
+pub fn regular_duration(frag_duration: Duration, gop: Duration) -> Duration {
+    let rule = CutRule::new(frag_duration);
+    let ticks = ticks_of(gop);
+    if ticks == 0 {
+        return frag_duration;
+    }
+    // The last one before the target, and the first one behind it.
+    let before = rule.target / ticks;
+    let count = match before > 0 && rule.is_due(before * ticks, ticks) {
+        true => before,
+        false => before + 1,
+    };
+    gop.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+fn ticks_of(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros() * 9 / 100).unwrap_or(i64::MAX)
 }
 
 fn picture_duration(frame_rate: Option<f64>) -> i64 {
@@ -344,8 +382,10 @@ fn picture_duration(frame_rate: Option<f64>) -> i64 {
         .min(PICTURE_DURATION_MAX)
 }
 
-/// RTMP counts whole milliseconds, so two keyframes FragDuration apart may seem up to 1 ms nearer, 90 kHz.
-const ROUNDING: i64 = 90;
+/// RTMP rounds to milliseconds, and encoders that stamp by a clock are off by some tens of them, under load by more: a
+/// keyframe that came early is in time by up to this part of FragDuration, and up to 250 ms.
+const EARLY_PART: i64 = 8;
+const EARLY_TICKS_MAX: i64 = 250 * 90;
 
 /// Without a random access unit a segment is not ended before this, 90 kHz: 60 s.
 const FORCED_TICKS_MIN: i64 = 60 * 90_000;

@@ -180,17 +180,58 @@ fn cuts_at_random_access_after_target() {
 }
 
 #[test]
+fn a_keyframe_that_comes_a_little_early_is_the_one_that_was_awaited() {
+    // Every two seconds, stamped when they arrived.
+    let arrived = [0, 1_930, 4_020, 5_900, 8_010, 9_990];
+    let expected = [
+        (0, 1_930, "R"),
+        (1_930, 2_090, "R"),
+        (4_020, 1_880, "R"),
+        (5_900, 2_110, "R"),
+        (8_010, 1_980, "R"),
+        (9_990, 33, "R"),
+    ];
+    check(Session::new(2), arrived.map(Key), &expected, (0, 0));
+    // The next one is nearer.
+    let often = [0, 1_600, 1_800, 2_000];
+    check(
+        Session::new(2),
+        often.map(Key),
+        &[(0, 2_000, "R"), (2_000, 33, "R")],
+        (0, 0),
+    );
+    // The next one is further away, but this one is not a little early any more.
+    check(
+        Session::new(2),
+        [0, 1_740, 3_480].map(Key),
+        &[(0, 3_480, "R"), (3_480, 33, "R")],
+        (0, 0),
+    );
+}
+
+#[test]
+fn a_regular_gop_makes_segments_of_a_regular_length() {
+    let lasts = |frag_s, gop_ms| {
+        let gop = Duration::from_millis(gop_ms);
+        regular_duration(Duration::from_secs(frag_s), gop).as_millis()
+    };
+    assert_eq!(
+        [lasts(2, 2_000), lasts(2, 1_999), lasts(2, 1_000), lasts(2, 500)],
+        [2_000, 1_999, 2_000, 2_000]
+    );
+    assert_eq!(
+        [lasts(2, 1_920), lasts(2, 1_740), lasts(2, 1_500), lasts(2, 8_333)],
+        [1_920, 3_480, 3_000, 8_333]
+    );
+    assert_eq!([lasts(5, 40), lasts(1, 900), lasts(2, 0)], [5_000, 900, 2_000]);
+}
+
+#[test]
 fn a_keyframe_that_seems_a_millisecond_early_is_in_time() {
     check(
         Session::new(2),
-        [Key(17), Key(2_016), Key(4_014)],
-        &[(17, 1_999, "R"), (2_016, 1_998 + 1_000, "R")],
-        (0, 0),
-    );
-    check(
-        Session::new(2),
-        [Key(0), Picture(1_000), Key(1_998)],
-        &[(0, 1_998 + 998, "R")],
+        [Key(17), Picture(1_000), Key(2_016)],
+        &[(17, 1_999, "R"), (2_016, 33, "R")],
         (0, 0),
     );
 }

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use alluvium_hls::regular_duration;
 use alluvium_media::Timestamp;
 use alluvium_media::tag::AudioCodec;
 
@@ -13,9 +14,6 @@ use crate::statistics::Measured;
 /// Segments this many times FragDuration make players wait noticeably longer, and playlists hold noticeably more, than
 /// the channel's owner has asked for.
 const STRETCH_MAX: f64 = 1.5;
-
-/// RTMP counts whole milliseconds, so an interval may seem a little shorter than it is, 90 kHz.
-const ROUNDING: i64 = Timestamp::TICKS_PER_MS;
 
 /// Of so many intervals this many must be unlike the others: a single scene cut or pause is none of it.
 const INTERVALS_MIN: usize = 6;
@@ -150,11 +148,11 @@ impl Judge {
         found
     }
 
-    /// A segment ends at the first keyframe at or after FragDuration: how long does that make it?
+    /// Segments end at keyframes: how long does that make them?
     fn interval(&self, gops: &GopSummary) -> Option<Finding> {
         let interval = seconds(gops.median);
-        let rounding = seconds(ROUNDING);
-        let segment = ((self.frag_s - rounding) / interval.max(rounding)).ceil() * interval;
+        let gop = Duration::from_secs_f64(interval.max(0.0));
+        let segment = regular_duration(Duration::from_secs_f64(self.frag_s), gop).as_secs_f64();
         (segment >= self.frag_s * STRETCH_MAX).then(|| {
             finding(
                 Condition::KeyframeInterval,
@@ -357,6 +355,8 @@ mod tests {
             told(10_000),
             "keyframe interval is 10 s; set it to 2 s, the channel's FragDuration"
         );
+        // Times by a clock: a keyframe that came early is in time.
+        assert_eq!(told(1_930), "");
         // The second keyframe ends the segment, after three seconds.
         assert_eq!(
             told(1_500),
