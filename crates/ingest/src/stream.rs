@@ -318,3 +318,50 @@ impl ProgramDateTime {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SEGMENT: Duration = Duration::from_secs(2);
+
+    /// Segments of two seconds that begin at these times of the server's clock, seconds; expects their dates, ms.
+    #[track_caller]
+    fn check(begins_s: &[i64], expected_ms: &[i64]) {
+        let mut dates = ProgramDateTime {
+            expected: None,
+            floor: UnixTime::from_secs(0),
+            ahead_max: SEGMENT,
+        };
+        let date = |&now: &i64| {
+            let date = dates.of_segment(false, UnixTime::from_secs(now));
+            dates.advance(180_000);
+            date.as_millis()
+        };
+        assert_eq!(begins_s.iter().map(date).collect::<Vec<_>>(), expected_ms);
+    }
+
+    #[test]
+    fn dates_follow_a_clock_that_is_right() {
+        check(&[100, 102, 104], &[100_000, 102_000, 104_000]);
+    }
+
+    #[test]
+    fn dates_are_never_ahead_of_the_clock_by_more_than_a_segment() {
+        // A file that is pushed at once.
+        check(
+            &[100, 100, 100, 101, 101],
+            &[100_000, 101_998, 102_000, 103_000, 103_000],
+        );
+    }
+
+    #[test]
+    fn dates_go_on_when_the_clock_is_stepped_forward() {
+        check(&[100, 102, 3_704, 3_706], &[100_000, 102_000, 104_002, 106_004]);
+    }
+
+    #[test]
+    fn dates_wait_when_the_clock_is_stepped_back() {
+        check(&[3_700, 3_702, 100, 102], &[3_700_000, 3_702_000, 3_702_000, 3_702_000]);
+    }
+}

@@ -225,6 +225,14 @@ vectors! {
     a_clock_that_jumps_back_for_good_begins_a_timeline => "clock-that-jumps-back", |outcome| {
         outcome.jumps();
     };
+    a_clock_that_jumps_between_keyframes_begins_a_timeline_at_the_next => "clock-that-jumps-between-keyframes", |outcome| {
+        outcome.faults(&[("jump", 2)]);
+        // From 4.4 s to the keyframe at 5 s.
+        outcome.pictures_but(&(110..125).collect::<Vec<_>>());
+        outcome.frames_but(&(207..235).collect::<Vec<_>>());
+        outcome.rises();
+        assert_eq!(outcome.discontinuities(), 1);
+    };
     a_clock_that_begins_again_begins_a_timeline => "clock-that-begins-again", |outcome| {
         outcome.jumps();
     };

@@ -10,13 +10,13 @@ use crate::synthetic::{frames, interleaved, pictures, stamped};
 
 pub(super) fn all() -> Vec<Vector> {
     let goes_back = |back: u32| move |tag: &Tag| tag.timestamp_ms - if is_picture_at(tag, 4_120) { back } else { 0 };
-    let jumps = |by: u32| {
+    let jumps = |at_ms: u32, by: u32| {
         move |tag: &Tag| {
-            let by = if tag.timestamp_ms < 4_000 { 0 } else { by };
+            let by = if tag.timestamp_ms < at_ms { 0 } else { by };
             (tag.timestamp_ms + 5 * HOUR_MS).wrapping_add(by)
         }
     };
-    let made: [(&str, &str, Clock<'_>); 12] = [
+    let made: [(&str, &str, Clock<'_>); 13] = [
         ("clocks-hours-apart", "audio begins five hours before video", &|tag| {
             tag.timestamp_ms + if tag.kind == 9 { 5 * HOUR_MS } else { 0 }
         }),
@@ -48,12 +48,17 @@ pub(super) fn all() -> Vec<Vector> {
         (
             "clock-that-jumps-forward",
             "the clock jumps two hours ahead, for good",
-            &jumps(2 * HOUR_MS),
+            &jumps(4_000, 2 * HOUR_MS),
         ),
         (
             "clock-that-jumps-back",
             "the clock jumps two hours back, for good",
-            &jumps(0_u32.wrapping_sub(2 * HOUR_MS)),
+            &jumps(4_000, 0_u32.wrapping_sub(2 * HOUR_MS)),
+        ),
+        (
+            "clock-that-jumps-between-keyframes",
+            "the clock jumps two hours ahead, 600 ms before a keyframe",
+            &jumps(4_400, 2 * HOUR_MS),
         ),
         (
             "clock-that-begins-again",
