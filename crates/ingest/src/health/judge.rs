@@ -55,6 +55,9 @@ const BITRATE_MIN: f64 = 100_000.0;
 /// within a minute.
 const PACE_MIN: f64 = 0.9;
 
+/// Without anything for this long the stream has stopped, which is not slow.
+const STALL_MIN: Duration = Duration::from_secs(2);
+
 /// A segment that waits so long for the store, or two FragDurations: viewers' players have run out of segments by then.
 const STORE_LAG_MAX: Duration = Duration::from_secs(10);
 
@@ -212,7 +215,9 @@ impl Judge {
                 )
             })
         });
-        let pace = measured.pace.filter(|pace| *pace < PACE_MIN).map(|pace| {
+        let idle = [measured.video_idle, measured.audio_idle].into_iter().flatten().min();
+        let flows = idle.is_none_or(|idle| idle < STALL_MIN);
+        let pace = measured.pace.filter(|pace| flows && *pace < PACE_MIN).map(|pace| {
             let missing = 1.0 - pace;
             finding(
                 Condition::ArrivesSlowly,
@@ -510,6 +515,19 @@ mod tests {
         assert_eq!(look(0.95), "");
         assert_eq!(look(30.0), "");
         assert!(look(0.62).starts_with("only 0.6 s of stream arrives in a second; "));
+    }
+
+    #[test]
+    fn a_stream_that_has_stopped_is_not_slow() {
+        let look = |idle| {
+            words(of(Measured {
+                pace: Some(0.5),
+                video_idle: Some(idle),
+                ..Measured::default()
+            }))
+        };
+        assert_eq!(look(STALL_MIN), [""; 0]);
+        assert_eq!(look(Duration::from_secs(1)).len(), 1);
     }
 
     #[test]

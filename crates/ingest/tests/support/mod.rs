@@ -341,9 +341,13 @@ impl Encoder {
 
     /// The server's words when it refuses or ends the publish.
     pub(crate) async fn refusal(&mut self) -> Status {
-        match self.event().await {
-            Some(Event::Refused(status) | Event::Ended(status)) => status,
-            other => panic!("not refused: {other:?}"),
+        loop {
+            match self.event().await {
+                Some(Event::Refused(status) | Event::Ended(status)) => return status,
+                // What it is told on the way is no refusal.
+                Some(Event::Advised(_)) => {}
+                other => panic!("not refused: {other:?}"),
+            }
         }
     }
 
