@@ -84,11 +84,11 @@ impl Health {
     /// Something was odd about the media.
     pub(crate) fn media_fault(&mut self, fault: &Fault, at: UnixTime) {
         match fault {
-            Fault::Jump { .. } | Fault::StartsApart { .. } => self.jumps.add(),
-            Fault::Restamped { .. } | Fault::Outlier { .. } => self.uneven.add(),
+            Fault::Jump { .. } => self.jumps.add(),
+            Fault::Restamped { .. } | Fault::Outlier { .. } | Fault::CompositionTime { .. } => self.uneven.add(),
             Fault::AudioCodec(codec) => self.discarded = Some(*codec),
-            // It ends the publish, in words of its own.
-            Fault::VideoCodec(_) => {}
+            // The one is put right for good at the beginning; the other ends the publish, in words of its own.
+            Fault::StartsApart { .. } | Fault::VideoCodec(_) => {}
             _ => self.broken.add(),
         }
         self.fault(fault.name(), fault, at);
