@@ -64,11 +64,9 @@ pub(super) fn between(
         Some(after) if after >= from => (after, Some(after.as_millis())),
         _ => (from, None),
     };
-    let sql = "SELECT * FROM segments WHERE position = ?1 AND name >= ?2 AND name <= ?3 AND name IS NOT ?4
-               ORDER BY name LIMIT ?5";
     all(
         connection,
-        sql,
+        BETWEEN,
         (id, first.as_millis(), to.as_millis(), excluded, limit(count)),
         decode,
     )
@@ -81,8 +79,7 @@ pub(super) fn latest(
     position: &Position,
     count: usize,
 ) -> Result<Vec<SegmentRecord>, Failure> {
-    let sql = "SELECT * FROM segments WHERE position = ?1 ORDER BY name DESC LIMIT ?2";
-    let mut latest = all(connection, sql, (id, limit(count)), decode)?;
+    let mut latest = all(connection, LATEST, (id, limit(count)), decode)?;
     latest.retain(|segment| segment.sequence >= position.listable_from);
     latest.reverse();
     Ok(latest)
@@ -90,10 +87,9 @@ pub(super) fn latest(
 
 /// The segments that a playlist listed last, ascending.
 pub(super) fn listed(connection: &Connection, id: PositionId, left: &Left) -> Result<Vec<SegmentRecord>, Failure> {
-    let sql = "SELECT * FROM segments WHERE position = ?1 AND name <= ?2 ORDER BY name DESC LIMIT ?3";
     let mut listed = all(
         connection,
-        sql,
+        LISTED,
         (id, left.last_name.as_millis(), left.frag_count),
         decode,
     )?;
@@ -122,6 +118,11 @@ pub(super) fn channels(connection: &Connection, bucket: &BucketName) -> Result<V
         parsed(row, "channel", ChannelName::parse)
     })
 }
+
+const BETWEEN: &str = "SELECT * FROM segments WHERE position = ?1 AND name >= ?2 AND name <= ?3 AND name IS NOT ?4
+                       ORDER BY name LIMIT ?5";
+const LATEST: &str = "SELECT * FROM segments WHERE position = ?1 ORDER BY name DESC LIMIT ?2";
+const LISTED: &str = "SELECT * FROM segments WHERE position = ?1 AND name <= ?2 ORDER BY name DESC LIMIT ?3";
 
 fn find(connection: &Connection, id: PositionId, name: UnixTime) -> Result<Option<SegmentRecord>, Failure> {
     let sql = "SELECT * FROM segments WHERE position = ?1 AND name = ?2";
@@ -163,4 +164,30 @@ fn decode(row: &Row<'_>) -> Result<SegmentRecord, Failure> {
         length: unsigned(row, "length")?,
         crc64: unsigned(row, "crc64")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::schema;
+
+    /// So that it does not matter how many segments there are besides those asked for.
+    #[test]
+    fn segments_are_found_by_their_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = schema::open(&folder.path().join("catalog.sqlite")).unwrap();
+        for (sql, key) in [
+            (BETWEEN, "PRIMARY KEY (position=? AND name>? AND name<?)"),
+            (LATEST, "PRIMARY KEY (position=?)"),
+            (LISTED, "PRIMARY KEY (position=? AND name<?)"),
+        ] {
+            let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let parameters = vec![0; statement.parameter_count()];
+            let steps = statement
+                .query_map(rusqlite::params_from_iter(parameters), |row| row.get::<_, String>(3))
+                .unwrap();
+            let plan: Vec<_> = steps.map(Result::unwrap).collect();
+            assert_eq!(plan, [format!("SEARCH segments USING {key}")], "{sql}");
+        }
+    }
 }
