@@ -502,6 +502,13 @@ async fn audio_alone_is_recorded_where_the_setting_allows_it() {
     );
 }
 
+#[tokio::test]
+async fn a_health_check_that_connects_and_closes_leaves_no_task_behind() {
+    let house = House::new().await;
+    // Waits until the connection's task has ended.
+    house.encoder("camera").cut_off().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_does_not_publish_is_closed_in_time() {
     let house = House::new().await;
