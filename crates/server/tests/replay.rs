@@ -50,6 +50,31 @@ fn tells_where_the_protocol_is_broken() {
 }
 
 #[test]
+fn tells_what_to_do_about_another_codec() {
+    check("h265-by-fourcc");
+}
+
+#[test]
+fn tells_of_a_clock_that_jumps() {
+    check("clock-that-jumps-back");
+}
+
+#[test]
+fn tells_of_messages_that_are_skipped() {
+    check("unknown-message-types");
+}
+
+#[test]
+fn tells_why_a_publish_is_refused() {
+    check("publish-without-a-name");
+}
+
+#[test]
+fn tells_of_a_recording_of_an_encoder_from_begin_to_end() {
+    check("obs-29.0-query-in-key");
+}
+
+#[test]
 fn every_vector_can_be_told_of() {
     for entry in fs::read_dir(folder().join("../../tests/vectors")).unwrap() {
         let path = entry.unwrap().path();

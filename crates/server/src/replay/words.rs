@@ -7,7 +7,9 @@ use alluvium_rtmp::Error;
 /// What becomes of something odd, and what may be done about it.
 pub(super) fn of_fault(fault: &Fault) -> &'static str {
     match fault {
-        Fault::VideoCodec(_) => "Only H.264 can be recorded: set the encoder to x264 or another H.264 (AVC) encoder.",
+        Fault::VideoCodec(_) => {
+            "Only H.264 can be recorded; a publish without it is ended. Set the encoder to x264 or another H.264 (AVC) encoder."
+        }
         Fault::AudioCodec(_) => "Only AAC can be recorded: the picture is, this sound is not. Set the encoder to AAC.",
         Fault::TagTruncated { .. } => "The message is too short to hold anything; it is skipped.",
         Fault::PacketType { .. } => "A form of packet that is not recorded; it is skipped.",
