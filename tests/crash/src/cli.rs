@@ -49,7 +49,7 @@ pub(crate) enum Command {
         /// How many connections send a byte each ten seconds; 9,800 are what 20,000 open files allow the server
         #[arg(long, value_name = "NUMBER", default_value_t = 9_800, value_parser = clap::value_parser!(u32).range(10..=100_000))]
         connections: u32,
-        /// How long each part lasts: before, while, and after the others are there
+        /// How long each part lasts: before the others are there, while, after, and while they are there again
         #[arg(long, value_name = "NUMBER", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
         seconds: u64,
     },

@@ -1,7 +1,7 @@
 //! Hostile peers: thousands of connections that hardly move and a flood of new ones, while others publish.
 //!
 //! ```text
-//!     publishers alone | publishers, slow connections and a flood of connects | publishers alone
+//!     publishers alone | with slow connections and a flood of connects | alone | with the others again
 //! ```
 
 mod listing;
@@ -20,7 +20,7 @@ use crate::outcome::Outcome;
 use crate::publisher::{Manner, Order, all_left};
 use crate::report::{Distribution, Table};
 use crate::schedule::Plan;
-use crate::server::DEADLINE;
+use crate::server::{DEADLINE, Footprint};
 use crate::stage::{Cast, Channels, Stage};
 
 use listing::Probes;
@@ -87,57 +87,41 @@ async fn carry_out(
     let before = stage.server.footprint()?;
     table.row("server's memory and descriptors, alone", before);
 
-    println!("the attack begins");
-    let attack = Attack::start(&stage.run, connections);
-    timeout(DEADLINE, attack.until_held(connections * HELD_PERCENT / 100))
-        .await
-        .map_err(|_| anyhow!("only {} connections can be held", attack.held()))?;
-    probes.forget();
-    let (mut least_held, mut under_attack) = (attack.held(), before);
-    for _ in 0..part.as_secs() {
-        sleep(Duration::from_secs(1)).await;
-        least_held = least_held.min(attack.held());
-        under_attack = under_attack.max(stage.server.footprint()?);
-    }
-    table.row("keyframe to listed, attacked", Distribution::from_iter(probes.forget()));
-    table.row("server's memory and descriptors, attacked", under_attack);
-    table.row("slow connections held, at least", least_held);
-    let Attack { opened, flooded, .. } = &attack;
-    table.row("slow connections opened", opened.get());
-    table.row("connects of the flood", flooded.get());
-    let grown = under_attack.memory_kib.saturating_sub(before.memory_kib);
+    let first = attacked(stage, &probes, table, connections, part).await?;
+    let grown = first.memory_kib.saturating_sub(before.memory_kib);
     let allowed = u64::from(connections) * MEMORY_KIB_PER_CONNECTION + MEMORY_KIB_BESIDE;
     ensure!(
         grown <= allowed,
         "the server has grown by {grown} KiB under attack; {allowed} are allowed"
     );
 
-    println!("the attack ends");
-    drop(attack);
+    println!("the attack has ended; {} s without one", part.as_secs());
     let back = async {
-        loop {
-            let now = stage.server.footprint()?;
-            if now.descriptors <= before.descriptors + DESCRIPTORS_BESIDE {
-                break Ok::<_, anyhow::Error>(now);
-            }
-            sleep(Duration::from_millis(100)).await;
+        while stage.server.footprint()?.descriptors > before.descriptors + DESCRIPTORS_BESIDE {
+            sleep(LOOK_INTERVAL).await;
         }
+        Ok::<_, anyhow::Error>(())
     };
     timeout(DEADLINE, back)
         .await
         .map_err(|_| anyhow!("the server keeps descriptors of connections that are gone"))??;
     probes.forget();
     sleep(part).await;
-    let after = stage.server.footprint()?;
     table.row(
         "keyframe to listed, alone again",
         Distribution::from_iter(probes.forget()),
     );
-    table.row("server's memory and descriptors, alone again", after);
-    let kept = after.memory_kib.saturating_sub(before.memory_kib);
+    table.row(
+        "server's memory and descriptors, alone again",
+        stage.server.footprint()?,
+    );
+
+    // The allocator may keep what it was given, for the next; what is lost to a leak has to be asked for again.
+    let second = attacked(stage, &probes, table, connections, part).await?;
+    let grown = second.memory_kib.saturating_sub(first.memory_kib);
     ensure!(
-        kept <= MEMORY_KIB_BESIDE,
-        "the server keeps {kept} KiB after the attack; {MEMORY_KIB_BESIDE} are allowed"
+        grown <= MEMORY_KIB_BESIDE,
+        "a second attack makes the server grow by {grown} KiB more; {MEMORY_KIB_BESIDE} are allowed"
     );
 
     let from = stage.run.clock.now();
@@ -145,6 +129,34 @@ async fn carry_out(
     orders.send_replace(Order::Leave { from, within });
     all_left(publishing).await?;
     stage.close().await
+}
+
+/// An attack from its beginning to its end; what the server held meanwhile, at most.
+async fn attacked(
+    stage: &Stage,
+    probes: &Probes,
+    table: &mut Table,
+    connections: u32,
+    part: Duration,
+) -> Result<Footprint> {
+    println!("an attack begins");
+    let attack = Attack::start(&stage.run, connections);
+    timeout(DEADLINE, attack.until_held(connections * HELD_PERCENT / 100))
+        .await
+        .map_err(|_| anyhow!("only {} connections can be held", attack.held()))?;
+    probes.forget();
+    let (mut least_held, mut footprint) = (attack.held(), stage.server.footprint()?);
+    for _ in 0..part.as_secs() {
+        sleep(Duration::from_secs(1)).await;
+        least_held = least_held.min(attack.held());
+        footprint = footprint.max(stage.server.footprint()?);
+    }
+    table.row("keyframe to listed, attacked", Distribution::from_iter(probes.forget()));
+    table.row("server's memory and descriptors, attacked", footprint);
+    table.row("slow connections held, at least", least_held);
+    table.row("slow connections opened", attack.opened.get());
+    table.row("connects of the flood", attack.flooded.get());
+    Ok(footprint)
 }
 
 /// A keyframe each FragDuration, so that each but the first ends a segment.
@@ -174,8 +186,8 @@ const HELD_PERCENT: u32 = 90;
 /// What a connection that has been accepted may cost, at most: its task and what the kernel does not count.
 const MEMORY_KIB_PER_CONNECTION: u64 = 32;
 
-/// What the server's memory moves by without any attack, and what an allocator keeps.
-const MEMORY_KIB_BESIDE: u64 = 96 * 1024;
+/// What the server's memory moves by without any attack.
+const MEMORY_KIB_BESIDE: u64 = 64 * 1024;
 
 /// Readers and probes come and go, segments are being stored.
 const DESCRIPTORS_BESIDE: usize = 100;

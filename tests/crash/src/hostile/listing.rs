@@ -29,14 +29,14 @@ impl Probes {
         let mut tasks = JoinSet::new();
         let probes: Vec<_> = (0..run.channels.len())
             .map(|channel| {
-                let (keyframes, came) = mpsc::channel(1);
+                let (keyframes, came) = mpsc::channel(WAITING_MAX);
                 tasks.spawn(probe(Arc::clone(run), channel, came, Arc::clone(&found)));
                 keyframes
             })
             .collect();
         tasks.spawn(async move {
             while let Some(keyframe) = came.recv().await {
-                // One that is still looking for the last has told of no more than that already.
+                // Never so many that one finds no room.
                 let _ = probes[keyframe.channel].try_send(keyframe.at);
             }
         });
@@ -61,18 +61,19 @@ impl Probes {
 async fn probe(run: Arc<Run>, channel: usize, mut came: mpsc::Receiver<Time>, found: Arc<Mutex<Vec<Duration>>>) {
     let mut client = Client::new(run.addresses[1]);
     let path = run.channels[channel].path(PLAYLIST);
-    let mut listed = 0;
+    // The first keyframe ends nothing; the second ends the first segment of the channel.
+    let mut ended = 0;
+    let Some(_) = came.recv().await else { return };
     while let Some(at) = came.recv().await {
-        // The first keyframe ends nothing: what follows it is found with the next.
+        ended += 1;
         while run.clock.now().0 < at.0 + PATIENCE {
-            let next = match client.get(&path).await {
+            let listed = match client.get(&path).await {
                 Ok(answer) if answer.status == 200 => Listing::read(&answer.body)
                     .map_or(0, |listing| listing.media_sequence + listing.entries.len() as u64),
                 _ => 0,
             };
-            if next > listed {
+            if listed >= ended {
                 lock(&found).push(at.until(run.clock.now()));
-                listed = next;
                 break;
             }
             sleep(LOOK_INTERVAL).await;
@@ -86,7 +87,7 @@ fn lock(found: &Mutex<Vec<Duration>>) -> MutexGuard<'_, Vec<Duration>> {
 
 const LOOK_INTERVAL: Duration = Duration::from_millis(1);
 
-/// Less than the time from a keyframe to the next.
-const PATIENCE: Duration = Duration::from_millis(1_900);
+/// Nothing is listed as late as this; what is has been found missing long before.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 const WAITING_MAX: usize = 1_000;
