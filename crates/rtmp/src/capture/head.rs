@@ -2,7 +2,7 @@ use std::fmt;
 
 use super::{Error, Expectation};
 
-/// Longest head, bytes; each value that is written is cut to [`VALUE_BYTES_MAX`].
+/// Longest head, bytes; each value that is written is cut to `VALUE_BYTES_MAX`.
 pub const HEAD_BYTES_MAX: usize = 16 * 1024;
 
 /// Words of a refusal come from a peer's URL in part.

@@ -6,8 +6,8 @@ use crate::message::{message_type, u32_of};
 /// Overwrites with `*`, in place and byte for byte, what gives a right to publish: so that the file can be shown, and
 /// chunks and messages keep their lengths.
 ///
-/// In commands that is every value of a query but a few that explain a refusal ([`SHOWN`]), and a user and password in
-/// front of a host; anywhere, the values of the names that are known for it ([`SECRETS`]).
+/// In commands that is every value of a query but a few that explain a refusal (`SHOWN`), and a user and password in
+/// front of a host; anywhere, the values of the names that are known for it (`SECRETS`).
 pub fn redact(bytes: &mut [u8]) {
     let commands = commands(bytes);
     for command in &commands {
