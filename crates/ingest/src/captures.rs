@@ -79,3 +79,36 @@ impl Captures {
         Some(path)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_goes_wrong_while_eight_files_are_written_is_not_kept() {
+        let data = tempfile::tempdir().unwrap();
+        let captures = Captures::new(data.path(), 100).unwrap();
+        let write = || {
+            let mut kept = captures.begin();
+            kept.take(b"abc");
+            captures.write(
+                kept,
+                None,
+                "for a test",
+                "192.0.2.1:5000".parse().unwrap(),
+                UnixTime::default(),
+            )
+        };
+        let others = |count| Arc::clone(&captures.writing).try_acquire_many_owned(count).unwrap();
+        let seven = others(WRITING_MAX as u32 - 1);
+        let path = write().expect("there is room for one more");
+        drop(seven);
+        // The file is there when its place is free again.
+        let all = Arc::clone(&captures.writing)
+            .acquire_many_owned(WRITING_MAX as u32)
+            .await;
+        assert!(path.exists());
+        assert_eq!(write(), None);
+        drop(all);
+    }
+}
