@@ -209,6 +209,10 @@ fn tests() -> BTreeSet<String> {
             is_test = line.starts_with("#[test]") || line.starts_with("#[tokio::test") || (is_test && name.is_none());
         }
     }
+    // Each line of its table is a test.
+    let vectors = fs::read_to_string(crates().join("ingest/tests/vectors.rs")).unwrap();
+    let lines = vectors.lines().filter_map(|line| line.split_once(" => \""));
+    names.extend(lines.map(|(name, _)| name.trim_start().to_owned()));
     for entry in fs::read_dir(root.join("tests/e2e")).unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|extension| extension == "py") {
@@ -239,58 +243,19 @@ fn test_files(folder: &Path) -> Vec<PathBuf> {
 /// What is odd about the world, and the tests that show what becomes of it: a test that is renamed is renamed there.
 #[test]
 fn every_test_that_the_list_of_quirks_names_exists() {
-    let root = crates().parent().expect("the project is above").to_owned();
-    let list = fs::read_to_string(root.join("docs/quirks.md")).unwrap();
-    let mut tests = BTreeSet::new();
-    for file in ["crates", "tests"]
-        .iter()
-        .flat_map(|folder| sources(&root.join(folder)))
-    {
-        let text = fs::read_to_string(&file).unwrap();
-        tests.extend(text.lines().filter_map(test_name).map(str::to_owned));
-    }
-    let rows = list
-        .lines()
-        .filter(|line| line.starts_with("| ") && !line.starts_with("|---"));
-    for row in rows.filter(|row| !row.ends_with("| shown by |")) {
+    let tests = tests();
+    let list = fs::read_to_string(crates().join("../docs/quirks.md")).unwrap();
+    let is_row = |line: &&str| line.starts_with("| ") && !line.ends_with("| shown by |");
+    for row in list.lines().filter(is_row) {
         let shown_by = row.trim_end_matches('|').rsplit('|').next().unwrap_or_default();
-        let names: Vec<&str> = shown_by.split('`').skip(1).step_by(2).collect();
         assert!(
-            !names.is_empty() || shown_by.contains("not yet"),
+            !code(shown_by).is_empty() || shown_by.contains("not yet"),
             "no test is named: {row}"
         );
-        for name in names {
-            assert!(tests.contains(name), "there is no test {name}: {row}");
+        for test in code(shown_by) {
+            assert!(tests.contains(test), "{test} is no test: {row}");
         }
     }
-}
-
-/// Of a line that begins a test: `fn name(`, `def name(`, or `name => "vector"`.
-fn test_name(line: &str) -> Option<&str> {
-    let line = line.trim_start().trim_start_matches("async ");
-    match line.strip_prefix("fn ").or(line.strip_prefix("def ")) {
-        Some(rest) => rest.split_once('(').map(|(name, _)| name),
-        None => line.split_once(" => \"").map(|(name, _)| name),
-    }
-}
-
-fn sources(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.file_name() == Some("node_modules".as_ref()) {
-            continue;
-        }
-        if path.is_dir() {
-            found.extend(sources(&path));
-        } else if path
-            .extension()
-            .is_some_and(|extension| extension == "rs" || extension == "py")
-        {
-            found.push(path);
-        }
-    }
-    found
 }
 
 fn rust_files(folder: &Path) -> Vec<PathBuf> {
