@@ -107,7 +107,8 @@ def answers(server, secrets, media):
     refuse(secrets.of_url(client.sign(bucket, CHANNEL, lifetime_s=-10)), media)
     refuse(secrets.of_url(client.sign(bucket, "no-such-channel")), media)
     garbage(server, secrets.of_url(client.sign(bucket, CHANNEL)))
-    until(lambda: len(captures(server)) == 4, "the captures of those that were refused")
+    # A push that was accepted leaves one as well, when something was odd in it.
+    until(lambda: len(captures(server)) >= 4, "the captures of those that were refused")
     for path in ("/-/healthz", "/-/metrics", "/-/api/v1/live", "/-/console/", "/"):
         said.append(requests.get(server.endpoint + path, timeout=20))
     return said
