@@ -67,12 +67,18 @@ async fn what_a_publish_used_is_given_back_when_it_ends() {
     let before = Holds::now();
     let began = Instant::now();
     service.run(cycles / 2..cycles).await;
-    let after = Holds::now();
+    // Threads of the store and the spool may still close what they had open.
+    let mut after = Holds::now();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while (after.descriptors > before.descriptors || after.tasks > before.tasks) && Instant::now() < deadline {
+        tokio::task::yield_now().await;
+        after = Holds::now();
+    }
     println!(
         "{cycles} cycles, {:.1} a second; after one half {before:?}, after the other {after:?}",
         (cycles / 2) as f64 / began.elapsed().as_secs_f64()
     );
-    assert_eq!((after.descriptors, after.tasks), (before.descriptors, before.tasks));
+    assert!(after.descriptors <= before.descriptors && after.tasks <= before.tasks);
     assert!(after.databases <= DATABASES_MAX);
     assert!(after.allocated_bytes - before.allocated_bytes < GROWTH_BYTES_MAX);
     assert!(after.resident_kib - before.resident_kib < GROWTH_KIB_MAX);

@@ -17,7 +17,7 @@ thread_local! {
 
 /// Runs `work`, whose events are counted by name, and which must not panic: not in a task either, where nobody would
 /// see it.
-pub(super) fn listening<T>(work: impl FnOnce() -> T) -> T {
+pub(crate) fn listening<T>(work: impl FnOnce() -> T) -> T {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let before = panic::take_hook();
@@ -40,7 +40,7 @@ pub(super) fn hears(hears: bool) {
 }
 
 /// How often an event of this name was told since `listening` began.
-pub(super) fn told(event: &str) -> usize {
+pub(crate) fn told(event: &str) -> usize {
     TOLD.with_borrow(|told| told.get(event).copied().unwrap_or_default())
 }
 

@@ -22,7 +22,7 @@ mod crash;
 mod disk;
 mod encoder;
 mod life;
-mod log;
+pub(crate) mod log;
 mod media;
 mod node;
 mod reader;

@@ -182,23 +182,40 @@ fn says_which_folder_cannot_be_used() {
     );
 }
 
-/// The file system, where nothing is removed before the other end is gone.
+/// The file system, where nothing is removed before the other end is gone, and some bytes bring a panic.
 #[derive(Debug)]
-struct SlowToRemove(Mutex<mpsc::Receiver<()>>);
+struct OddDisk(Mutex<mpsc::Receiver<()>>);
 
-impl SlowToRemove {
+impl OddDisk {
     fn wait(&self) {
         let _ = self.0.lock().unwrap().recv();
     }
 }
 
-impl Disk for SlowToRemove {
+/// What nobody can append to a file of an [`OddDisk`].
+const POISON: &[u8] = b"poison";
+
+#[derive(Debug)]
+struct OddFile(Box<dyn DiskFile>);
+
+impl DiskFile for OddFile {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        assert_ne!(bytes, POISON, "as the test wants it");
+        self.0.append(bytes)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.0.sync()
+    }
+}
+
+impl Disk for OddDisk {
     fn create_folder(&self, path: &Path) -> io::Result<()> {
         LocalDisk.create_folder(path)
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        LocalDisk.create(path)
+        Ok(Box::new(OddFile(LocalDisk.create(path)?)))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -246,7 +263,7 @@ impl Disk for SlowToRemove {
 async fn what_is_written_does_not_wait_for_what_is_removed() {
     let folder = tempfile::tempdir().unwrap();
     let (removals_go_on, gate) = mpsc::channel();
-    let disk = Arc::new(SlowToRemove(Mutex::new(gate)));
+    let disk = Arc::new(OddDisk(Mutex::new(gate)));
     let spool = Spool::open(folder.path(), disk, false, Runs::OnThreads).unwrap();
     let (over, other) = (spool.session_of(5), spool.session_of(6));
     let stored = over.create(place(0)).finish(facts(b"")).await.unwrap();
@@ -259,4 +276,26 @@ async fn what_is_written_does_not_wait_for_what_is_removed() {
     drop(removals_go_on);
     spool.close_session(SessionId::from_bits(5)).await;
     assert!(!stored.path().parent().unwrap().exists());
+}
+
+#[tokio::test]
+async fn a_panic_over_one_file_is_a_gap_in_it_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = Arc::new(OddDisk(Mutex::new(mpsc::channel().1)));
+    let spool = Spool::open(folder.path(), disk, false, Runs::OnThreads).unwrap();
+    let (session, other) = (spool.session_of(7), spool.session_of(8));
+    let (broken, whole) = (session.create(place(0)), other.create(place(0)));
+    session.append(&broken, b"kept").await;
+    session.append(&broken, POISON).await;
+    session.append(&broken, b"lost").await;
+    other.append(&whole, b"whole").await;
+    let broken = broken.finish(facts(b"keptpoisonlost")).await.unwrap();
+    assert!(matches!(broken.state, State::Torn(_)));
+    assert_eq!(fs::read(broken.path()).unwrap(), b"kept");
+    assert!(matches!(
+        whole.finish(facts(b"whole")).await.unwrap().state,
+        State::Whole(..)
+    ));
+    let next = session.create(place(1)).finish(facts(b"")).await.unwrap();
+    assert!(next.place.discontinuity);
 }

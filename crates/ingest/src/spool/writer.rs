@@ -22,6 +22,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::mem;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -79,6 +80,18 @@ pub(super) enum Command {
         session: Arc<Folder>,
         done: oneshot::Sender<()>,
     },
+}
+
+impl Command {
+    /// The open file that it concerns.
+    fn file(&self) -> Option<FileId> {
+        match self {
+            Self::Create { id, .. } | Self::Append { id, .. } | Self::Finish { id, .. } | Self::Forget { id } => {
+                Some(*id)
+            }
+            Self::Remove { .. } | Self::Close { .. } => None,
+        }
+    }
 }
 
 /// A session's folder, as the writer knows it.
@@ -247,7 +260,18 @@ impl Writer {
 
     fn carry_out_all(&self, commands: &mut Vec<Command>, files: &mut Files) {
         for command in commands.drain(..) {
-            self.carry_out(command, files);
+            let file = command.file();
+            // One session's mishap must not leave all others without a writer.
+            if panic::catch_unwind(AssertUnwindSafe(|| self.carry_out(command, files))).is_err() {
+                error!(
+                    event = "panic_caught",
+                    thread = self.name,
+                    "a segment's file takes nothing more"
+                );
+                if let Some(open) = file.and_then(|id| files.get_mut(&id)) {
+                    open.fail(io::Error::other("a panic while it was written"), 0);
+                }
+            }
         }
         if self.sync {
             files.values_mut().for_each(Open::sync);
@@ -418,14 +442,17 @@ impl Open {
                 self.session.gap().end(&self.session.channel);
                 self.length += batch.len() as u64;
             }
-            Err(error) => {
-                let mut gap = self.session.gap();
-                gap.begin(&self.session.channel, &error);
-                gap.add(batch.len());
-                drop(gap);
-                self.file = Err(error);
-            }
+            Err(error) => self.fail(error, batch.len()),
         }
+    }
+
+    /// Takes nothing more, and has lost so many bytes.
+    fn fail(&mut self, error: io::Error, lost: usize) {
+        let mut gap = self.session.gap();
+        gap.begin(&self.session.channel, &error);
+        gap.add(lost);
+        drop(gap);
+        self.file = Err(error);
     }
 
     fn sync(&mut self) {
@@ -436,8 +463,7 @@ impl Open {
         match file.sync() {
             Ok(()) => self.synced = self.length,
             Err(error) => {
-                self.session.gap().begin(&self.session.channel, &error);
-                self.file = Err(error);
+                self.fail(error, 0);
                 self.sync_failed = true;
             }
         }

@@ -7,8 +7,11 @@ use alluvium_oss::{ChannelName, Clock};
 use alluvium_store::faulty::{Fault, Gate, Keys, Operation, Rule};
 use alluvium_store::{Error, ListQuery, ObjectStore, check};
 
+use tokio::runtime::Builder;
+
 use super::house;
 use super::support::{Encoder, House, eventually, segments};
+use crate::simulation::log::{listening, told};
 
 /// As long as a store may be away without a loss.
 const OUTAGE_S: u32 = 600;
@@ -88,6 +91,33 @@ async fn ten_minutes_without_a_store_lose_nothing() {
     assert_eq!(discontinuities(&records), 0);
     assert!(tried > 100 && tried < 300, "tried {tried} times in ten minutes");
     assert_eq!(house.spooled(), [] as [std::path::PathBuf; 0]);
+}
+
+#[test]
+fn refused_credentials_are_told_of_at_once_and_lose_nothing_until_they_are_rotated() {
+    let refused = Error::unavailable("put to", "the store", "403: the access key was disabled");
+    let runtime = Builder::new_current_thread().enable_all().start_paused(true).build();
+    let runtime = runtime.unwrap();
+    let recorded = listening(|| {
+        runtime.block_on(async {
+            let house = house(|_| {}).await;
+            let channel = house.channel("camera").await;
+            let mut encoder = house.publishing("camera").await;
+            house.stream(&mut encoder, 4).await;
+            house.store.add(Rule::on_all(Fault::Fail(refused)));
+            assert_eq!(told("store_fails"), 0);
+            // The next segment ends, and with it the quiet.
+            house.stream(&mut encoder, 3).await;
+            assert_ne!(told("store_fails"), 0);
+            house.stream(&mut encoder, 60).await;
+            house.store.heal();
+            house.stream(&mut encoder, 6).await;
+            encoder.cut_off().await;
+            house.until_idle(&channel).await;
+            house.readable(&channel).await
+        })
+    });
+    assert_eq!((seconds(&recorded), discontinuities(&recorded)), (73, 0));
 }
 
 #[tokio::test(start_paused = true)]
