@@ -407,24 +407,12 @@ const STEADY: Plan = Plan {
 /// A channel is held for a while by a publisher that has died.
 const CONNECTS_MAX: usize = 5;
 
-const FAIR: Weather = Weather {
-    travel_ms: 5,
-    slow: 0.0,
-    silent: 0.0,
-    fails: 0.0,
-    late: 0.0,
-    disk_fails: 0.0,
-    store_down: false,
-    catalog_down: false,
-    disk_down: false,
-};
-
 const RAIN: Weather = Weather {
     travel_ms: 30,
     slow: 0.03,
     fails: 0.1,
     late: 0.05,
-    ..FAIR
+    ..Weather::FAIR
 };
 
 const STORM: Weather = Weather {
@@ -433,7 +421,7 @@ const STORM: Weather = Weather {
     silent: 0.01,
     fails: 0.3,
     late: 0.1,
-    ..FAIR
+    ..Weather::FAIR
 };
 
 impl Setting {
@@ -455,12 +443,12 @@ impl Setting {
 impl LifePlan {
     fn of(random: &mut StdRng) -> Self {
         let weather = match random.random_range(0..8) {
-            0..3 => FAIR,
+            0..3 => Weather::FAIR,
             3..5 => RAIN,
             5 => STORM,
             _ => Weather {
                 disk_fails: *[0.01, 0.1, 0.5].choose(random).expect("three"),
-                ..if random.random_bool(0.5) { FAIR } else { RAIN }
+                ..if random.random_bool(0.5) { Weather::FAIR } else { RAIN }
             },
         };
         let publishes = (0..random.random_range(0..=2)).map(|_| Plan::of(random)).collect();
@@ -515,7 +503,7 @@ fn nothing_listed_is_wrong_and_nothing_received_is_lost_at_any_step() {
                 let steps = simulation.live(&LifePlan {
                     dies_after: Some(dies_after),
                     death,
-                    weather: FAIR,
+                    weather: Weather::FAIR,
                     outages: false,
                     publishes: vec![STEADY],
                 });

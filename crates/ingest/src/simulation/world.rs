@@ -70,6 +70,19 @@ pub(super) struct Weather {
 }
 
 impl Weather {
+    /// Everything answers, and at once.
+    pub(super) const FAIR: Self = Self {
+        travel_ms: 5,
+        slow: 0.0,
+        silent: 0.0,
+        fails: 0.0,
+        late: 0.0,
+        disk_fails: 0.0,
+        store_down: false,
+        catalog_down: false,
+        disk_down: false,
+    };
+
     /// Whether anything can fail.
     pub(super) fn fails(&self) -> bool {
         let shares = [self.fails, self.late, self.disk_fails];

@@ -184,7 +184,7 @@ impl Race {
     /// All publishers are gone, and every machine that can come back has come back: nobody holds the channel, and a new
     /// publisher gets it.
     async fn settle(&self) {
-        self.world.set_weather(FAIR);
+        self.world.set_weather(Weather::FAIR);
         for machine in &self.machines {
             if machine.running().is_none() && !machine.is_lost {
                 machine.start().await;
@@ -294,7 +294,9 @@ impl Rules {
             _ => 0,
         };
         Self {
-            weather: *[FAIR, FAIR, RAIN, STORM].choose(random).expect("four"),
+            weather: *[Weather::FAIR, Weather::FAIR, RAIN, STORM]
+                .choose(random)
+                .expect("four"),
             skews_ms: (0..machines).map(|_| skew(random)).collect(),
             publishers: random.random_range(2..=4),
             deaths: random.random_range(0..=2),
@@ -336,24 +338,12 @@ const STEADY: Plan = Plan {
     unpublishes: true,
 };
 
-const FAIR: Weather = Weather {
-    travel_ms: 5,
-    slow: 0.0,
-    silent: 0.0,
-    fails: 0.0,
-    late: 0.0,
-    disk_fails: 0.0,
-    store_down: false,
-    catalog_down: false,
-    disk_down: false,
-};
-
 const RAIN: Weather = Weather {
     travel_ms: 200,
     slow: 0.05,
     fails: 0.1,
     late: 0.1,
-    ..FAIR
+    ..Weather::FAIR
 };
 
 const STORM: Weather = Weather {
@@ -362,7 +352,7 @@ const STORM: Weather = Weather {
     silent: 0.01,
     fails: 0.2,
     late: 0.2,
-    ..FAIR
+    ..Weather::FAIR
 };
 
 /// So many races in a run of all tests.
