@@ -90,6 +90,29 @@ fn every_room_imports_only_what_the_table_allows() {
     }
 }
 
+/// The first command of the README: a second program among the default members would leave cargo without a choice.
+#[test]
+fn cargo_run_at_the_root_finds_one_program() {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--locked", "--no-deps", "--format-version", "1"])
+        .current_dir(crates().join(".."))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let defaults = metadata["workspace_default_members"].as_array().unwrap();
+    let programs: Vec<&str> = metadata["packages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|package| defaults.contains(&package["id"]))
+        .flat_map(|package| package["targets"].as_array().unwrap())
+        .filter(|target| target["kind"].as_array().unwrap().contains(&"bin".into()))
+        .map(|target| target["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(programs, ["alluvium"]);
+}
+
 /// The rooms named in any dependency section of a manifest.
 fn workspace_imports(manifest: &Path) -> BTreeSet<String> {
     let manifest: toml::Table = fs::read_to_string(manifest).unwrap().parse().unwrap();
