@@ -127,9 +127,10 @@ def refuse(url, media):
 
 
 def garbage(server, url):
-    """Sends a handshake, and then a publish URL where a message is due."""
+    """Sends a handshake, and then a publish URL where a message of 16 MiB is due, which is longer than any may be."""
+    header = b"\x03" + b"\x00\x00\x00" + b"\xff\xff\xff" + b"\x09" + b"\x00\x00\x00\x00"
     with socket.create_connection(("127.0.0.1", server.rtmp_port), timeout=20) as peer:
-        peer.sendall(b"\x03" + bytes(2 * 1536) + url.encode() * 40)
+        peer.sendall(b"\x03" + bytes(2 * 1536) + header + url.encode() * 40)
         peer.shutdown(socket.SHUT_WR)
         while peer.recv(65536):
             pass
