@@ -8,6 +8,7 @@ CRASH_KILLS ?= 100
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 WITNESS := $(TARGET)/debug/alluvium-crash
+STAGES := $(CARGO) run --release -p alluvium-stages --locked
 VENV := .venv
 CARGO_DENY := .tools/bin/cargo-deny
 CARGO_DENY_VERSION := 0.20.2
@@ -15,10 +16,10 @@ CARGO_DENY_VERSION := 0.20.2
 export FUZZ_SECONDS
 
 .DEFAULT_GOAL := help
-.PHONY: help check test unit e2e crash crash-quick fuzz deny demo setup clean-tools
+.PHONY: help check test unit e2e crash crash-quick instructions instructions-update bench-micro fuzz deny demo setup clean-tools
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 check: ## Format, lints, documentation and the walls of the house; warnings are errors
 	$(CARGO) fmt --all --check
@@ -26,7 +27,7 @@ check: ## Format, lints, documentation and the walls of the house; warnings are 
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
 	$(CARGO) test -p alluvium-server --test house --locked
 
-test: unit e2e crash-quick ## Everything `unit`, `e2e` and `crash-quick` run
+test: unit e2e crash-quick instructions ## Everything `unit`, `e2e`, `crash-quick` and `instructions` run
 
 unit: setup ## Unit, property, conformance and documentation tests of every crate
 	$(CARGO) test --workspace --locked
@@ -47,6 +48,15 @@ crash-quick: ## The same with the build that is tested: 20 kills, 300 cut off, a
 	$(WITNESS) kills --server $(TARGET)/debug/alluvium --kills 20
 	$(WITNESS) disconnect --server $(TARGET)/debug/alluvium --publishers 300
 	$(WITNESS) hostile --server $(TARGET)/debug/alluvium --publishers 5 --connections 500 --seconds 4
+
+instructions: setup ## Count the instructions of each stage of the way of a frame: over 5 % more than docs/instructions.md fails
+	$(STAGES) -- check
+
+instructions-update: setup ## The same, and write the table anew
+	$(STAGES) -- update
+
+bench-micro: ## The time of each stage of the way of a frame, and of playlists and signatures: a minute
+	$(CARGO) bench -p alluvium-stages --bench stages --locked
 
 fuzz: ## Each fuzz target for FUZZ_SECONDS (20) over the kept corpus
 	tests/tools/fuzz
