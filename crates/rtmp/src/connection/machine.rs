@@ -79,19 +79,30 @@ impl Connection {
             let before = input.len();
             let step = self.step(input);
             self.received += (before - input.len()) as u64;
-            match step.and_then(|step| self.within_outgoing(step)) {
-                Ok(Step::Silent) => {}
-                Ok(Step::Idle) => {
+            // A step is large and there is one for each frame: it is looked at where it is, and moved nowhere.
+            let step = match step {
+                Ok(step) if self.out.len() <= self.limits.outgoing_bytes_max => step,
+                Ok(_) => {
+                    return Err(self.fail(Error::Outgoing {
+                        limit: self.limits.outgoing_bytes_max,
+                        at: self.decoder.at(),
+                    }));
+                }
+                Err(error) => return Err(self.fail(error)),
+            };
+            match step {
+                Step::Silent => {}
+                Step::Idle => {
                     self.acknowledge();
                     return Ok(None);
                 }
-                Ok(Step::Event(event)) => return Ok(Some(event)),
-                Ok(Step::Media {
+                Step::Event(event) => return Ok(Some(event)),
+                Step::Media {
                     kind,
                     timestamp_ms,
                     payload,
                     range,
-                }) => {
+                } => {
                     let payload = self.decoder.payload(payload);
                     let payload = range.map_or(payload, |range| &payload[range]);
                     return Ok(Some(Event::Media {
@@ -99,10 +110,6 @@ impl Connection {
                         timestamp_ms,
                         payload,
                     }));
-                }
-                Err(error) => {
-                    self.end(StatusCode::Failed, &error.to_string());
-                    return Err(error);
                 }
             }
         }
@@ -343,13 +350,10 @@ impl Connection {
         }
     }
 
-    fn within_outgoing<'i>(&self, step: Step<'i>) -> Result<Step<'i>, Error> {
-        if self.out.len() > self.limits.outgoing_bytes_max {
-            return Err(Error::Outgoing {
-                limit: self.limits.outgoing_bytes_max,
-                at: self.decoder.at(),
-            });
-        }
-        Ok(step)
+    /// Ends the connection for an error, which the peer is told.
+    #[cold]
+    fn fail(&mut self, error: Error) -> Error {
+        self.end(StatusCode::Failed, &error.to_string());
+        error
     }
 }
