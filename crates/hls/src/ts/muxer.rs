@@ -18,6 +18,9 @@ use std::mem;
 pub struct TsMuxer {
     /// Packets that have not been taken yet.
     out: BytesMut,
+    /// Bytes that are made room for when the first packet of a batch is written: those of the last batch, or somewhat
+    /// more, so that the buffer is not moved as it grows.
+    room: usize,
     tables: Tables,
     clock: Clock,
     video: Continuity,
@@ -38,6 +41,7 @@ impl TsMuxer {
     pub fn new() -> Self {
         Self {
             out: BytesMut::new(),
+            room: 0,
             tables: Tables::new(),
             clock: Clock::new(),
             video: Continuity::default(),
@@ -60,6 +64,7 @@ impl TsMuxer {
     /// Writes PAT and PMT; the next unit comes with a PCR. On a `new_timeline` the PCR is marked as discontinuous.
     pub fn begin_segment(&mut self, new_timeline: bool) {
         self.flush();
+        self.make_room();
         self.tables.write(&mut self.out);
         self.clock.begin_segment(new_timeline);
     }
@@ -97,6 +102,7 @@ impl TsMuxer {
     /// does not cost its memory for good.
     pub fn take(&mut self) -> Bytes {
         let batch = self.out.split().freeze();
+        self.room = (batch.len() + batch.len() / 3).min(ROOM_MAX);
         if self.out.capacity() > batch.len() {
             self.out = BytesMut::new();
         }
@@ -116,6 +122,7 @@ impl TsMuxer {
         if self.gathered.is_overdue(unit.dts) {
             self.flush();
         }
+        self.make_room();
         self.bridge(unit.dts);
         let pcr = self.clock.accompany(unit.dts.as_ticks(), unit.random_access);
         let first = Indicators {
@@ -134,6 +141,7 @@ impl TsMuxer {
     }
 
     fn write_frames(&mut self, pts: Timestamp, frames: &[u8]) {
+        self.make_room();
         self.bridge(pts);
         let pcr = if self.pcr_pid() == pid::AUDIO {
             self.clock.accompany(pts.as_ticks(), true)
@@ -179,6 +187,12 @@ impl TsMuxer {
         true
     }
 
+    fn make_room(&mut self) {
+        if self.out.is_empty() {
+            self.out.reserve(self.room);
+        }
+    }
+
     /// Fills the way to a unit with PCRs where it would be too long without.
     fn bridge(&mut self, dts: Timestamp) {
         while let Some(pcr) = self.clock.bridge(dts.as_ticks()) {
@@ -201,6 +215,9 @@ impl TsMuxer {
 pub(crate) fn ticks(samples: u32, track: &AudioTrack) -> i64 {
     i64::from(samples) * Timestamp::TICKS_PER_SECOND / i64::from(track.sample_rate.max(1))
 }
+
+/// The most that is made room for in advance; a batch may be longer.
+const ROOM_MAX: usize = 40 * 1024;
 
 /// Before every NAL unit (ITU-T H.264, annex B; the long form, which the first and parameter sets must have).
 const START_CODE: [u8; 4] = [0, 0, 0, 1];

@@ -110,6 +110,10 @@ impl<'a> Packetizer<'a> {
     pub(crate) fn write(&mut self, mut piece: &[u8]) {
         while !piece.is_empty() {
             if self.room == 0 {
+                piece = self.write_full(piece);
+                if piece.is_empty() {
+                    return;
+                }
                 self.open(0, Indicators::default(), 0);
             }
             let (now, later) = piece.split_at(piece.len().min(self.room));
@@ -118,6 +122,19 @@ impl<'a> Packetizer<'a> {
             self.remaining -= now.len();
             piece = later;
         }
+    }
+
+    /// Writes as much of the piece as fills TS packets that hold nothing else, which is most of a picture; the rest.
+    fn write_full<'p>(&mut self, piece: &'p [u8]) -> &'p [u8] {
+        let (payloads, rest) = piece.as_chunks::<PAYLOAD>();
+        let header = 0x4700_0010 | u32::from(self.pid) << 8;
+        for payload in payloads {
+            let counter = u32::from(self.continuity.advance());
+            self.out.extend_from_slice(&(header | counter).to_be_bytes());
+            self.out.extend_from_slice(payload);
+        }
+        self.remaining -= payloads.len() * PAYLOAD;
+        rest
     }
 
     /// Begins a TS packet with an adaptation field of at least `adaptation` bytes.
