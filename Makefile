@@ -7,7 +7,11 @@ PYTEST_ARGS ?=
 CRASH_KILLS ?= 100
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
+BENCH_STORAGE ?= $(TARGET)/bench
 WITNESS := $(TARGET)/debug/alluvium-crash
+NGINX := .tools/nginx/usr
+BENCH = $(TARGET)/release/alluvium-bench compare --server $(TARGET)/release/alluvium --storage $(BENCH_STORAGE) \
+	--nginx $(NGINX)/sbin/nginx --rtmp-module $(NGINX)/lib/nginx/modules/ngx_rtmp_module.so
 STAGES := $(CARGO) run --release -p alluvium-stages --locked
 VENV := .venv
 CARGO_DENY := .tools/bin/cargo-deny
@@ -57,6 +61,17 @@ instructions-update: setup ## The same, and write the table anew
 
 bench-micro: ## The time of each stage of the way of a frame, and of playlists and signatures: a minute
 	$(CARGO) bench -p alluvium-stages --bench stages --locked
+
+bench: bench-build ## What it costs, beside nginx-rtmp and a floor: one table, 10 minutes on a quiet machine; BENCH_STORAGE=DIR
+	$(BENCH)
+
+bench-quick: bench-build ## The same in 3 minutes, to see whether all is well
+	$(BENCH) --quick
+
+bench-build:
+	bench/setup
+	$(CARGO) build --release -p alluvium-server --bin alluvium --locked
+	$(CARGO) build --release -p alluvium-bench --locked
 
 fuzz: ## Each fuzz target for FUZZ_SECONDS (20) over the kept corpus
 	tests/tools/fuzz

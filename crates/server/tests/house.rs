@@ -113,6 +113,15 @@ fn cargo_run_at_the_root_finds_one_program() {
     assert_eq!(programs, ["alluvium"]);
 }
 
+/// What judges the server from outside would share its faults with its code.
+#[test]
+fn the_witness_and_the_bench_share_no_code_with_the_server() {
+    for outside in ["tests/crash", "bench"] {
+        let imported = workspace_imports(&crates().join("..").join(outside).join("Cargo.toml"));
+        assert!(imported.is_empty(), "{outside} imports {imported:?}");
+    }
+}
+
 /// The rooms named in any dependency section of a manifest.
 fn workspace_imports(manifest: &Path) -> BTreeSet<String> {
     let manifest: toml::Table = fs::read_to_string(manifest).unwrap().parse().unwrap();

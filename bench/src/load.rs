@@ -1,0 +1,245 @@
+//! Many paced publishers on one thread, or one that sends as fast as it can.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Sender;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use crate::publisher::Publisher;
+use crate::statistics::percentile;
+use crate::timeline::Timeline;
+
+/// When the keyframe was sent that closes the segment of this number (the first is 1) of a publisher.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Closed {
+    pub(crate) publisher: usize,
+    pub(crate) segment: u64,
+    pub(crate) at: Instant,
+}
+
+pub(crate) struct Plan<'a> {
+    pub(crate) timeline: &'a Timeline,
+    /// The first publisher's first frame.
+    pub(crate) start: Instant,
+    /// The starts are spread evenly over this time: a GOP, so that keyframes are too.
+    pub(crate) spread: Duration,
+    /// From `start` on.
+    pub(crate) duration: Duration,
+    /// Ends the load before its time.
+    pub(crate) stop: &'a AtomicBool,
+    /// Who wants to know of closing keyframes, while `watched`: those of every publisher in `watch_every`.
+    pub(crate) closed: Sender<Closed>,
+    pub(crate) watched: &'a AtomicBool,
+    pub(crate) watch_every: usize,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    pub(crate) bytes: u64,
+    /// The 99th percentile of the time by which frames were sent too late.
+    pub(crate) late_p99: Duration,
+    /// Those the server hung up on, and why.
+    pub(crate) disconnected: Vec<String>,
+    /// By publisher: how many segments its media makes, if each keyframe begins one.
+    pub(crate) segments: Vec<u64>,
+}
+
+/// Publishes until the plan's end; gives what was sent. Server and load part as FFmpeg does it.
+pub(crate) fn pace(publishers: Vec<Publisher>, plan: &Plan<'_>) -> Result<Report> {
+    let spread_us = plan.spread.as_micros() as u64;
+    let count = publishers.len() as u64;
+    let mut lanes = Vec::with_capacity(publishers.len());
+    for (number, publisher) in publishers.into_iter().enumerate() {
+        publisher.socket.set_nonblocking(true)?;
+        lanes.push(Lane {
+            prelude: plan.timeline.prelude(publisher.stream),
+            publisher: Some(publisher),
+            // On whole milliseconds, as the frames: one waking sends all that fall due in it.
+            start_us: number as u64 * spread_us / count.max(1) / 1000 * 1000,
+            next: 0,
+            sent_of_next: 0,
+            keyframes: 0,
+        });
+    }
+    let mut load = Load {
+        plan,
+        lanes,
+        late_us: Vec::new(),
+        report: Report::default(),
+    };
+    load.run();
+    load.finish()
+}
+
+struct Load<'a> {
+    plan: &'a Plan<'a>,
+    lanes: Vec<Lane>,
+    late_us: Vec<u32>,
+    report: Report,
+}
+
+struct Lane {
+    /// Gone once the server has hung up.
+    publisher: Option<Publisher>,
+    /// What is still to be sent before media.
+    prelude: Vec<u8>,
+    start_us: u64,
+    /// The slot to be sent next.
+    next: u64,
+    /// Of its bytes.
+    sent_of_next: usize,
+    keyframes: u64,
+}
+
+impl Load<'_> {
+    fn run(&mut self) {
+        let end_us = self.plan.duration.as_micros() as u64;
+        let mut queue: BinaryHeap<_> = self
+            .lanes
+            .iter()
+            .enumerate()
+            .map(|(at, lane)| Reverse((lane.start_us, at)))
+            .collect();
+        while let Some(Reverse((due_us, at))) = queue.pop() {
+            if due_us >= end_us || self.plan.stop.load(Ordering::Relaxed) {
+                break;
+            }
+            thread::sleep((self.plan.start + Duration::from_micros(due_us)).saturating_duration_since(Instant::now()));
+            match self.send(at) {
+                Ok(again_us) => queue.push(Reverse((again_us, at))),
+                Err(error) => {
+                    self.report.disconnected.push(format!("publisher {at}: {error}"));
+                    self.lanes[at].publisher = None;
+                }
+            }
+        }
+    }
+
+    /// Sends all that is due of a publisher; gives the time at which to come back.
+    fn send(&mut self, at: usize) -> io::Result<u64> {
+        let (plan, lane) = (self.plan, &mut self.lanes[at]);
+        let Some(publisher) = &mut lane.publisher else {
+            return Ok(u64::MAX);
+        };
+        let now_us = plan.start.elapsed().as_micros() as u64;
+        if !lane.prelude.is_empty() {
+            // A new connection takes that much at once.
+            publisher.socket.write_all(&lane.prelude)?;
+            lane.prelude = Vec::new();
+        }
+        let due_us = |slot: u64| lane.start_us + plan.timeline.slot(slot).due_ms * 1000;
+        // A turn's bytes are written to their end at most: what follows is due at once, if it is.
+        let mut after = lane.next + 1;
+        while after % plan.timeline.slots() != 0 && due_us(after) <= now_us {
+            after += 1;
+        }
+        let begin = plan.timeline.begin(lane.next) + lane.sent_of_next;
+        let end = plan.timeline.slot(after - 1).end;
+        let written = match publisher.socket.write(&plan.timeline.wire()[begin..end]) {
+            Ok(written) => written,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            Err(error) => return Err(error),
+        };
+        self.report.bytes += written as u64;
+        let reached = begin + written;
+        let sent = Instant::now();
+        while lane.next < after && plan.timeline.slot(lane.next).end <= reached {
+            let slot = plan.timeline.slot(lane.next);
+            let due = plan.start + Duration::from_micros(lane.start_us + slot.due_ms * 1000);
+            self.late_us
+                .push(sent.saturating_duration_since(due).as_micros() as u32);
+            if slot.is_keyframe {
+                if lane.keyframes > 0 && at.is_multiple_of(plan.watch_every) && plan.watched.load(Ordering::Relaxed) {
+                    let closed = Closed {
+                        publisher: at,
+                        segment: lane.keyframes,
+                        at: sent,
+                    };
+                    // Nobody listens any more at the end.
+                    let _ = plan.closed.send(closed);
+                }
+                lane.keyframes += 1;
+            }
+            lane.next += 1;
+            if lane.next.is_multiple_of(SLOTS_BETWEEN_HEARING) {
+                publisher.hear()?;
+            }
+        }
+        lane.sent_of_next = reached.saturating_sub(plan.timeline.begin(lane.next));
+        if lane.next == after {
+            lane.sent_of_next = 0;
+            return Ok(lane.start_us + plan.timeline.slot(lane.next).due_ms * 1000);
+        }
+        Ok(now_us + BLOCKED_FOR_US)
+    }
+
+    fn finish(mut self) -> Result<Report> {
+        // All at once: the server has their ends to deal with together.
+        for (at, lane) in self.lanes.iter_mut().enumerate() {
+            if let Some(publisher) = &mut lane.publisher
+                && let Err(error) = publisher.end()
+            {
+                self.report
+                    .disconnected
+                    .push(format!("publisher {at}, at its end: {error}"));
+                lane.publisher = None;
+            }
+        }
+        for (at, lane) in self.lanes.iter_mut().enumerate() {
+            if let Some(publisher) = &mut lane.publisher {
+                publisher
+                    .await_close()
+                    .with_context(|| format!("publisher {at}: the server does not close"))?;
+            }
+        }
+        self.report.segments = self.lanes.iter().map(|lane| lane.keyframes).collect();
+        let late_us = percentile(&mut self.late_us, 99).unwrap_or_default();
+        self.report.late_p99 = Duration::from_micros(late_us.into());
+        Ok(self.report)
+    }
+}
+
+/// What one publisher has got rid of that sent as fast as it could.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Unpaced {
+    pub(crate) bytes: u64,
+    pub(crate) elapsed: Duration,
+    pub(crate) segments: u64,
+}
+
+/// Sends turn after turn for so long, whole turns only, so that it ends with a whole frame.
+pub(crate) fn unpaced(mut publisher: Publisher, timeline: &Timeline, duration: Duration) -> Result<Unpaced> {
+    let prelude = timeline.prelude(publisher.stream);
+    publisher.socket.write_all(&prelude)?;
+    let start = Instant::now();
+    let mut turns = 0;
+    while start.elapsed() < duration {
+        publisher
+            .socket
+            .write_all(timeline.wire())
+            .context("the server hung up")?;
+        turns += 1;
+        publisher.socket.set_nonblocking(true)?;
+        publisher.hear().context("the server hung up")?;
+        publisher.socket.set_nonblocking(false)?;
+    }
+    let elapsed = start.elapsed();
+    publisher.end()?;
+    publisher.await_close().context("the server does not close")?;
+    let bytes = turns * timeline.wire().len() as u64;
+    Ok(Unpaced {
+        bytes,
+        elapsed,
+        segments: turns * timeline.keyframes_of_a_turn(),
+    })
+}
+
+/// About a second of media.
+const SLOTS_BETWEEN_HEARING: u64 = 73;
+/// A server that does not read is asked again after this time.
+const BLOCKED_FOR_US: u64 = 2_000;
