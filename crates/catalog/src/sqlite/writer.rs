@@ -122,9 +122,10 @@ fn serve(connection: &Connection, mut jobs: mpsc::Receiver<Job>, path: &Path) {
 
 fn commit(connection: &Connection, batch: impl Iterator<Item = Job>, path: &Path) {
     let execute = |sql| {
-        connection
-            .execute_batch(sql)
-            .map_err(|error| Failure::from(error).at(path))
+        let done = connection
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.execute(()));
+        done.map(drop).map_err(|error| Failure::from(error).at(path))
     };
     let mut fate = execute("BEGIN IMMEDIATE");
     let mut answers = Vec::with_capacity(BATCH_MAX);

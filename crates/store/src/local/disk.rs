@@ -61,7 +61,7 @@ pub(super) trait Disk: fmt::Debug + Send + Sync {
 
     /// Ends a transaction of the index; SQLite makes it durable by means of its own.
     fn commit(&self, index: &Connection) -> rusqlite::Result<()> {
-        index.execute_batch("COMMIT")
+        index.prepare_cached("COMMIT")?.execute(()).map(drop)
     }
 }
 

@@ -1,7 +1,7 @@
 use std::{collections::BTreeMap, ops::ControlFlow, path::Path};
 
 use alluvium_oss::{Acl, BucketName, ObjectAcl, ObjectKey, UnixTime};
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, ToSql, named_params, types::Type};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, ToSql, config::DbConfig, named_params, types::Type};
 
 use super::{blobs::BlobId, uploads};
 use crate::{Attributes, ListPage, ListQuery, ObjectInfo, list};
@@ -18,6 +18,7 @@ pub(super) enum Place<C> {
 /// Opens the index for its one writer, and makes it when it is not there.
 pub(super) fn open_writer(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
+    plan_once(&connection)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
@@ -43,8 +44,22 @@ pub(super) fn open_writer(path: &Path) -> rusqlite::Result<Connection> {
 pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     let connection =
         Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    plan_once(&connection)?;
     connection.pragma_update(None, "cache_size", READER_CACHE_KIB)?;
     Ok(connection)
+}
+
+/// Whatever is bound to a statement, its plan stays. Without this, whether a value lets the partial index be used is asked
+/// again for each one, and the statement is compiled anew whenever it is run.
+fn plan_once(connection: &Connection) -> rusqlite::Result<()> {
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+        .map(drop)
+}
+
+/// Begins a transaction that writes.
+pub(super) fn begin(connection: &Connection) -> rusqlite::Result<()> {
+    connection.prepare_cached("BEGIN IMMEDIATE")?.execute(()).map(drop)
 }
 
 /// An object's facts, and its bytes when they are in the index.
@@ -53,8 +68,7 @@ pub(super) fn find(
     bucket: &BucketName,
     key: &ObjectKey,
 ) -> rusqlite::Result<Option<(ObjectInfo, Place<Vec<u8>>)>> {
-    let sql = "SELECT objects.*, contents.bytes FROM objects LEFT JOIN contents ON contents.id = content WHERE bucket = ?1 AND key = ?2";
-    let mut statement = connection.prepare_cached(sql)?;
+    let mut statement = connection.prepare_cached(FIND)?;
     statement
         .query_row((bucket.as_str(), key.as_str()), |row| {
             Ok((info(row)?, place(row, |bytes| bytes.unwrap_or_default())?))
@@ -68,8 +82,7 @@ pub(super) fn find_facts(
     bucket: &BucketName,
     key: &ObjectKey,
 ) -> rusqlite::Result<Option<(ObjectInfo, Place<u64>)>> {
-    let sql = "SELECT objects.*, length(contents.bytes) FROM objects LEFT JOIN contents ON contents.id = content WHERE bucket = ?1 AND key = ?2";
-    let mut statement = connection.prepare_cached(sql)?;
+    let mut statement = connection.prepare_cached(FIND_FACTS)?;
     let length = |length: Option<i64>| length.unwrap_or_default().cast_unsigned();
     statement
         .query_row((bucket.as_str(), key.as_str()), |row| {
@@ -105,8 +118,7 @@ pub(super) fn current(
     bucket: &BucketName,
     key: &ObjectKey,
 ) -> rusqlite::Result<Option<Current>> {
-    let mut statement =
-        connection.prepare_cached("SELECT etag, content, blob FROM objects WHERE bucket = ?1 AND key = ?2")?;
+    let mut statement = connection.prepare_cached(CURRENT)?;
     let current = |row: &Row<'_>| {
         Ok(Current {
             etag: row.get(0)?,
@@ -334,6 +346,11 @@ fn decode(mut bytes: &[u8]) -> Option<BTreeMap<String, String>> {
     Some(user)
 }
 
+const FIND: &str = "SELECT objects.*, contents.bytes FROM objects LEFT JOIN contents ON contents.id = content
+    WHERE bucket = ?1 AND key = ?2";
+const FIND_FACTS: &str = "SELECT objects.*, length(contents.bytes) FROM objects LEFT JOIN contents ON contents.id = content
+    WHERE bucket = ?1 AND key = ?2";
+const CURRENT: &str = "SELECT etag, content, blob FROM objects WHERE bucket = ?1 AND key = ?2";
 const PAGE: &str = "SELECT * FROM objects WHERE bucket = ?1 AND key >= ?2 ORDER BY key";
 const HAS_BLOB: &str = "SELECT 1 FROM objects WHERE blob = ?1 UNION ALL SELECT 1 FROM parts WHERE blob = ?1";
 const GREATEST_BLOB: &str = "
@@ -387,6 +404,7 @@ const READER_CACHE_KIB: i64 = -512;
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use rusqlite::StatementStatus;
 
     proptest! {
         #[test]
@@ -428,6 +446,22 @@ mod tests {
                     || step.contains("TEMP B-TREE")),
                 "{sql}: {plan:?}"
             );
+        }
+    }
+
+    #[test]
+    fn lookups_are_compiled_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("index.sqlite");
+        let (writer, reader) = (open_writer(&path).unwrap(), open_reader(&path).unwrap());
+        for connection in [&writer, &reader] {
+            for sql in [FIND, FIND_FACTS, CURRENT] {
+                let mut statement = connection.prepare(sql).unwrap();
+                for key in ["a", "b", "c"] {
+                    assert!(!statement.exists(("bucket", key)).unwrap());
+                }
+                assert_eq!(statement.get_status(StatementStatus::RePrepare), 0, "{sql}");
+            }
         }
     }
 

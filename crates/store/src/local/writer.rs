@@ -161,7 +161,7 @@ impl Writer {
     fn apply(&mut self, changes: &[Change]) -> Result<Vec<Result<Applied, Error>>, Error> {
         let mark = self.advance();
         let write = || {
-            self.connection.execute_batch("BEGIN IMMEDIATE")?;
+            index::begin(&self.connection)?;
             if let Some(settled) = mark {
                 index::set_settled(&self.connection, settled)?;
             }
