@@ -15,7 +15,7 @@ use crate::Ingest;
 use crate::backlog::Backlog;
 use crate::recorder::{Finished, Outcome};
 use crate::spool::{Place, Repaired, Spooled, State};
-use crate::storing::{Damaged, Stop, Storing, is_answer, is_final};
+use crate::storing::{Damaged, Stop, Stored, Storing, is_answer, is_final};
 
 pub(crate) const PLAYLIST_CONTENT_TYPE: &str = "application/x-mpegURL";
 
@@ -175,8 +175,8 @@ impl Lister {
             Some(last) if place.name <= last => last.plus(Duration::from_millis(1)),
             _ => place.name,
         };
-        let name = match self.storing.store(name, &path, &facts).await? {
-            Ok(name) => name,
+        let Stored { name, losses } = match self.storing.store(name, &path, &facts).await? {
+            Ok(stored) => stored,
             Err(Damaged) => return Ok(Err(Damaged)),
         };
         let record = SegmentRecord {
@@ -197,7 +197,7 @@ impl Lister {
         self.next_discontinuity_sequence = record.discontinuity_sequence + 1;
         self.last_name = Some(name);
         self.media_end = Some(record.ends());
-        let listable_from = self.withdraw_if_deleted(&record).await?.unwrap_or(listable_from);
+        let listable_from = self.withdraw_if_lost(&record, losses).await?.unwrap_or(listable_from);
         self.window.push(entry(&record));
         self.window.retain_from(listable_from);
         self.publish().await?;
@@ -233,13 +233,17 @@ impl Lister {
         }
     }
 
-    /// A client may have deleted the object between steps 1 and 2, when there was no record to withdraw yet. Then the
-    /// record goes too; gives the first sequence that may be listed after that.
-    async fn withdraw_if_deleted(&self, record: &SegmentRecord) -> Result<Option<u64>, Stop> {
+    /// A client may have deleted or replaced the object between steps 1 and 2, when there was no record to withdraw yet.
+    /// Then the record goes too; gives the first sequence that may be listed after that.
+    async fn withdraw_if_lost(&self, record: &SegmentRecord, losses: Option<u64>) -> Result<Option<u64>, Stop> {
         let (bucket, ingest) = (&self.lease.bucket, &self.storing.ingest);
         let key = self.lease.channel.segment_key(record.name);
+        if losses.is_some() && ingest.store.losses(bucket, &key) == losses {
+            return Ok(None);
+        }
         match ingest.store.head(bucket, &key).await {
             Err(store::Error::NotFound { .. }) => {}
+            Ok(info) if (info.length, info.crc64) != (record.length, record.crc64) => {}
             // Deleting withdraws the record first from now on; a store that does not answer has not deleted it.
             _ => return Ok(None),
         }

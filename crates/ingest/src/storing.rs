@@ -67,6 +67,14 @@ pub(crate) enum Standing {
     PassedOver,
 }
 
+/// A segment that is in the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stored {
+    pub(crate) name: UnixTime,
+    /// What the store counts where its object is, from before it was put.
+    pub(crate) losses: Option<u64>,
+}
+
 /// The bytes in the spool are not those of the segment.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Damaged;
@@ -81,17 +89,18 @@ impl Storing {
         }
     }
 
-    /// Stores a segment under `name`, or the next that is free; gives the name. `Err(Damaged)`: the file is not what
-    /// `facts` say, or is gone.
+    /// Stores a segment under `name`, or the next that is free. `Err(Damaged)`: the file is not what `facts` say, or is
+    /// gone.
     pub(crate) async fn store(
         &self,
         name: UnixTime,
         path: &Path,
         facts: &Facts,
-    ) -> Result<Result<UnixTime, Damaged>, Stop> {
+    ) -> Result<Result<Stored, Damaged>, Stop> {
         let (mut name, mut step) = (name, Duration::from_millis(1));
         for _ in 0..NAMES_TRIED_MAX {
             let key = self.channel.segment_key(name);
+            let losses = self.ingest.store.losses(&self.bucket, &key);
             let put = self.segment_put(path, facts);
             let stored = self
                 .persist("storing a segment", &key, is_answer, || {
@@ -99,9 +108,11 @@ impl Storing {
                 })
                 .await?;
             match stored {
-                Ok(_) => return Ok(Ok(name)),
+                Ok(_) => return Ok(Ok(Stored { name, losses })),
                 // An attempt of whose success we did not hear has stored these very bytes.
-                Err(store::Error::Exists { .. }) if self.holds(&key, facts).await? => return Ok(Ok(name)),
+                Err(store::Error::Exists { .. }) if self.holds(&key, facts).await? => {
+                    return Ok(Ok(Stored { name, losses: None }));
+                }
                 Err(store::Error::Exists { .. }) => {
                     name = name.plus(step);
                     step *= 2;
@@ -115,11 +126,13 @@ impl Storing {
         )))
     }
 
-    /// A store that says it has the object is asked once more what it has; without its file a put can never succeed.
+    /// A store that says it has the object is asked once more what it has, unless it answers at first hand; without its
+    /// file a put can never succeed.
     async fn put_and_verify(&self, key: &ObjectKey, put: Put, path: &Path) -> Result<(), store::Error> {
         let (length, crc64) = (put.length, put.crc64);
         let store = &self.ingest.store;
         match store.put(&self.bucket, key, put).await {
+            Ok(_) if store.capabilities().answers_at_first_hand => return Ok(()),
             Ok(_) => {}
             Err(store::Error::Unavailable { .. }) if self.ingest.spool.is_gone(path.to_owned()).await => {
                 return Err(store::Error::Mismatch {
@@ -176,8 +189,8 @@ impl Storing {
         };
         if self.standing(session, &found).await? != Standing::Recorded {
             match self.store(repaired.place.name, &repaired.path, &repaired.facts).await? {
-                Ok(name) => {
-                    let key = self.channel.segment_key(name);
+                Ok(stored) => {
+                    let key = self.channel.segment_key(stored.name);
                     warn!(event = "set_aside", %bucket, %channel, %key, "a segment came too late to be listed; it is stored, but in no playlist");
                 }
                 Err(Damaged) => {

@@ -13,7 +13,7 @@ use alluvium_oss::{ChannelName, ChannelStatus, Clock, ObjectKey, UnixTime};
 use alluvium_rtmp::MediaKind;
 use alluvium_rtmp::publisher::Event;
 use alluvium_store::faulty::{Fault, Gate, Keys, Operation, Rule};
-use alluvium_store::{Error, ListQuery, ObjectStore, check};
+use alluvium_store::{Attributes, Error, ListQuery, ObjectStore, Put, check};
 use support::{FRAG_COUNT, House, eventually, segments, tag};
 
 /// The server's clock is stepped by this.
@@ -353,8 +353,8 @@ async fn a_withdrawn_segment_is_in_no_later_playlist() {
     encoder.cut_off().await;
 }
 
-#[tokio::test]
-async fn a_segment_deleted_before_it_was_recorded_is_never_listed() {
+/// What a client does to a segment's object before the segment is recorded.
+async fn meddle_before_it_is_recorded(meddle: impl AsyncFnOnce(&House, &ObjectKey)) {
     let house = House::new().await;
     let channel = house.channel("camera").await;
     let gate = Gate::closed();
@@ -380,11 +380,28 @@ async fn a_segment_deleted_before_it_was_recorded_is_never_listed() {
             .await
             .unwrap()
     );
-    house.store.delete(&house.bucket, &stored[0].key).await.unwrap();
+    meddle(&house, &stored[0].key).await;
     gate.open();
     let playlist = house.playlist_when(&channel, |text| segments(text).len() == 1).await;
     assert_eq!(tag(&playlist, "#EXT-X-MEDIA-SEQUENCE"), Some(1));
     encoder.cut_off().await;
+}
+
+#[tokio::test]
+async fn a_segment_deleted_before_it_was_recorded_is_never_listed() {
+    meddle_before_it_is_recorded(async |house, key| {
+        house.store.delete(&house.bucket, key).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_segment_replaced_before_it_was_recorded_is_never_listed() {
+    meddle_before_it_is_recorded(async |house, key| {
+        let other = Put::bytes("other bytes", "etag", Attributes::default(), house.clock.now());
+        house.store.put(&house.bucket, key, other).await.unwrap();
+    })
+    .await;
 }
 
 #[tokio::test]

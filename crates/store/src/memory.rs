@@ -26,6 +26,8 @@ pub struct MemoryStore {
 
 #[derive(Debug, Default)]
 struct Contents {
+    /// Objects replaced or removed.
+    losses: u64,
     buckets: HashMap<BucketName, BTreeMap<ObjectKey, Stored>>,
     uploads: BTreeMap<Upload, Begun>,
 }
@@ -70,7 +72,9 @@ impl Contents {
         let found = objects.get(&stored.info.key).map(|found| found.info.etag.as_str());
         condition.check(bucket, &stored.info.key, found)?;
         let info = stored.info.clone();
-        objects.insert(info.key.clone(), stored);
+        if objects.insert(info.key.clone(), stored).is_some() {
+            self.losses += 1;
+        }
         Ok(info)
     }
 }
@@ -97,8 +101,10 @@ impl ObjectStore for MemoryStore {
     }
 
     async fn delete(&self, bucket: &BucketName, key: &ObjectKey) -> Result<(), Error> {
-        if let Some(objects) = self.lock().buckets.get_mut(bucket) {
-            objects.remove(key);
+        let mut contents = self.lock();
+        let objects = contents.buckets.get_mut(bucket);
+        if objects.and_then(|objects| objects.remove(key)).is_some() {
+            contents.losses += 1;
         }
         Ok(())
     }
@@ -238,7 +244,12 @@ impl ObjectStore for MemoryStore {
         Capabilities {
             adopts_files: false,
             conditional_put: true,
+            answers_at_first_hand: false,
         }
+    }
+
+    fn losses(&self, _: &BucketName, _: &ObjectKey) -> Option<u64> {
+        Some(self.lock().losses)
     }
 }
 

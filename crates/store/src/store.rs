@@ -121,6 +121,15 @@ pub trait ObjectStore: Send + Sync + 'static {
 
     /// What this store can do beyond the common promises.
     fn capabilities(&self) -> Capabilities;
+
+    /// A number that is another one as soon as a write that has replaced or removed the object under this key is answered,
+    /// whoever asked for it; it may change at other times, too. Never waits.
+    ///
+    /// `None`: this store does not see every write; [`head`](Self::head) tells.
+    fn losses(&self, bucket: &BucketName, key: &ObjectKey) -> Option<u64> {
+        let _ = (bucket, key);
+        None
+    }
 }
 
 /// What a store can do beyond the common promises.
@@ -130,4 +139,7 @@ pub struct Capabilities {
     pub adopts_files: bool,
     /// Conditions are kept by the store itself, also against writers in other processes.
     pub conditional_put: bool,
+    /// It is on this machine, and its answer to a put is what it has seen on the disk: asking it with a head once more tells nothing
+    /// new. The answer of another machine may have been lost, changed or made up on the way.
+    pub answers_at_first_hand: bool,
 }

@@ -141,6 +141,7 @@ impl ObjectStore for SimStore {
         Capabilities {
             adopts_files: self.adopts,
             conditional_put: true,
+            answers_at_first_hand: self.adopts,
         }
     }
 }

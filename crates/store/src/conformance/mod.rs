@@ -79,6 +79,7 @@ macro_rules! object_store_conformance {
             pages_parts_by_number
             pages_uploads_like_the_model
             reads_on_while_an_upload_replaces_the_object
+            counts_every_object_that_is_replaced_or_removed
         }
     };
     ($subject:expr => $($promise:ident)+) => {

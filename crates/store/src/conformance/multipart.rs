@@ -5,8 +5,8 @@ use bytes::Bytes;
 
 use super::{Subject, attributes, bucket, key, pattern, put};
 use crate::{
-    Attributes, Body, CompleteUpload, Condition, Error, ListQuery, NewUpload, ObjectInfo, Part, PartInfo, RangeRequest,
-    Upload, UploadId, UploadPage, UploadQuery, crc64,
+    Attributes, Body, CompleteUpload, Condition, Copy, CopyAttributes, Error, ListQuery, NewUpload, ObjectInfo, Part,
+    PartInfo, RangeRequest, Upload, UploadId, UploadPage, UploadQuery, crc64,
 };
 
 /// The parts' bytes in the order of their numbers, the attributes of the beginning, and the facts of the completion make the object;
@@ -160,6 +160,52 @@ pub async fn completes_an_upload_only_where_the_condition_allows(subject: &Subje
         .expect("it is the one");
     assert_eq!(info.attributes.acl, ObjectAcl::Own(Acl::PublicRead));
     assert_eq!(subject.bytes("k").await, Some(bytes));
+}
+
+/// A store that counts losses has counted each by the time it is answered, whatever the verb.
+pub async fn counts_every_object_that_is_replaced_or_removed(subject: &Subject) {
+    let (store_of, there) = (&subject.store, put("there"));
+    subject.put("k", there.clone()).await;
+    subject.put("other", put("other")).await;
+    let upload = begin(subject, "k", Attributes::default()).await;
+    let bytes = pattern(6, 100_000);
+    store(subject, &upload, 1, &bytes).await;
+    let copy = Copy {
+        source_etag: None,
+        attributes: CopyAttributes::Keep,
+        condition: Condition::None,
+        at: UnixTime::default(),
+    };
+    for verb in [
+        "put",
+        "put where it is the expected one",
+        "copy",
+        "complete_upload",
+        "delete",
+    ] {
+        let before = store_of.losses(&bucket(), &key("k"));
+        match verb {
+            "put" => subject.put("k", there.clone()).await,
+            "copy" => {
+                let (from, to) = (key("other"), key("k"));
+                let copied = store_of.copy((&bucket(), &from), (&bucket(), &to), copy.clone()).await;
+                copied.map(drop).expect("the source is there");
+            }
+            "complete_upload" => {
+                let complete = complete(vec![(1, info(1, &bytes).etag)]);
+                let completed = store_of.complete_upload(&upload, complete).await;
+                completed.map(drop).expect("the part is there");
+            }
+            "delete" => store_of.delete(&bucket(), &key("k")).await.expect("it is there"),
+            _ => {
+                let expected = Condition::Etag(there.etag.clone());
+                subject.put("k", there.clone().when(expected)).await;
+            }
+        }
+        if before.is_some() {
+            assert_ne!(store_of.losses(&bucket(), &key("k")), before, "after {verb}");
+        }
+    }
 }
 
 /// Completed, aborted, of another key or never begun: each verb says that there is no such upload, and nothing of it stays.

@@ -263,6 +263,10 @@ impl ObjectStore for FaultyStore {
     fn capabilities(&self) -> Capabilities {
         self.inner.capabilities()
     }
+
+    fn losses(&self, bucket: &BucketName, key: &ObjectKey) -> Option<u64> {
+        self.inner.losses(bucket, key)
+    }
 }
 
 impl std::fmt::Debug for FaultyStore {

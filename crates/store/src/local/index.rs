@@ -348,7 +348,8 @@ fn decode(mut bytes: &[u8]) -> Option<BTreeMap<String, String>> {
 
 const FIND: &str = "SELECT objects.*, contents.bytes FROM objects LEFT JOIN contents ON contents.id = content
     WHERE bucket = ?1 AND key = ?2";
-const FIND_FACTS: &str = "SELECT objects.*, length(contents.bytes) FROM objects LEFT JOIN contents ON contents.id = content
+const FIND_FACTS: &str =
+    "SELECT objects.*, length(contents.bytes) FROM objects LEFT JOIN contents ON contents.id = content
     WHERE bucket = ?1 AND key = ?2";
 const CURRENT: &str = "SELECT etag, content, blob FROM objects WHERE bucket = ?1 AND key = ?2";
 const PAGE: &str = "SELECT * FROM objects WHERE bucket = ?1 AND key >= ?2 ORDER BY key";

@@ -21,6 +21,7 @@ use super::{
     body::Blob,
     failed,
     index::{self, Place},
+    losses::Losses,
     readers::{Readers, Threads},
     store::LocalStoreConfig,
     writer::{Change, Command, Content},
@@ -32,6 +33,7 @@ use crate::{Body, Copy, Error, ObjectInfo, Put, crc64, put::Stated};
 pub(super) struct Inner {
     pub(super) config: LocalStoreConfig,
     pub(super) blobs: Arc<Blobs>,
+    pub(super) losses: Arc<Losses>,
     pub(super) readers: Arc<Readers>,
     pub(super) reads: Arc<Threads>,
     pub(super) writes: Threads,
@@ -56,13 +58,12 @@ impl Inner {
         outcome.await.map_err(|_| writer_gone())?
     }
 
-    /// As [`change`](Self::change), on a thread that may block.
-    pub(super) fn change_blocking(&self, change: Change) -> Result<(), Error> {
-        let (reply, outcome) = oneshot::channel();
-        self.writer()
-            .blocking_send(Command { change, reply })
-            .map_err(|_| writer_gone())?;
-        outcome.blocking_recv().map_err(|_| writer_gone())?
+    /// Hands a change to the writer, which answers when it is durable, on a thread that may block.
+    pub(super) fn hand_over(&self, change: Change, reply: oneshot::Sender<Result<(), Error>>) {
+        if let Err(refused) = self.writer().blocking_send(Command { change, reply }) {
+            // Whoever asked may have gone.
+            let _ = refused.0.reply.send(Err(writer_gone()));
+        }
     }
 
     /// Makes a put's body durable; what is left to do is to write its row.
@@ -319,6 +320,6 @@ fn length(path: &Path) -> Result<u64, Error> {
     Ok(fs::metadata(path).map_err(failed("read", path))?.len())
 }
 
-fn writer_gone() -> Error {
+pub(super) fn writer_gone() -> Error {
     Error::unavailable("write", "the index", "its writer has ended")
 }

@@ -57,6 +57,7 @@ mod body;
 mod disk;
 mod index;
 mod inner;
+mod losses;
 mod multipart;
 mod opened;
 mod readers;

@@ -17,6 +17,7 @@ use super::{
     disk::Disk,
     failed, index,
     inner::Inner,
+    losses::Losses,
     readers::{Readers, Threads},
     store::LocalStoreConfig,
     sweeper::Sweeper,
@@ -65,18 +66,26 @@ impl Opened {
         let (commands, queue) = mpsc::channel(config.queue_length_max.max(1));
         let (sweep, wake) = sync_channel(1);
         let readers = Arc::new(Readers::new(index.clone()));
+        let losses = Arc::new(Losses::new());
         Ok(Self {
             sweeper: Sweeper {
                 readers: Arc::clone(&readers),
                 blobs: Arc::clone(&blobs),
                 writer: commands.downgrade(),
             },
-            writer: Writer::new(connection, index, Arc::clone(&blobs), settled, sweep),
+            writer: Writer::new(
+                connection,
+                index,
+                (Arc::clone(&blobs), Arc::clone(&losses)),
+                settled,
+                sweep,
+            ),
             queue,
             wake,
             inner: Inner {
                 config,
                 blobs,
+                losses,
                 readers,
                 reads: Arc::new(Threads::new(config.reads_max)),
                 writes: Threads::new(config.writes_max),

@@ -27,11 +27,19 @@ impl Threads {
         &self,
         job: impl FnOnce() -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
+        joined(self.begin(job).await?).await
+    }
+
+    /// Begins `job` as soon as a thread is free.
+    pub(super) async fn begin<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> Result<T, Error> + Send + 'static,
+    ) -> Result<JoinHandle<Result<T, Error>>, Error> {
         let permit = Arc::clone(&self.0)
             .acquire_owned()
             .await
             .map_err(|error: AcquireError| stopping(error))?;
-        joined(spawn(permit, job)).await
+        Ok(spawn(permit, job))
     }
 
     /// Begins `job` if a thread is free now.

@@ -3,13 +3,15 @@ use std::{path::Path, sync::Arc};
 use alluvium_oss::{BucketName, ObjectAcl, ObjectKey};
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
+use tokio::sync::oneshot;
 
 use super::{
     body,
     disk::{Disk, RealDisk},
     index,
-    inner::{Inner, Source},
+    inner::{Inner, Source, writer_gone},
     opened::Opened,
+    readers::joined,
     writer::{Change, Content},
 };
 use crate::{
@@ -34,7 +36,7 @@ pub struct LocalStoreConfig {
     pub inline_bytes_max: usize,
     /// Threads reading at one time: as many as a disk answers at once.
     pub reads_max: usize,
-    /// Threads writing at one time, each with one put that has a file to make; so many puts can share a commit.
+    /// Threads writing at one time, each with one put that has a file to make.
     pub writes_max: usize,
     /// Changes that wait for the writer; beyond them callers wait.
     pub queue_length_max: usize,
@@ -65,18 +67,30 @@ impl LocalStore {
         Ok(Self { inner })
     }
 
-    /// Stages a change and sees it committed, on a thread that may block; answers what the staging told.
+    /// Stages a change on a thread that may block, from which it goes to the writer; answers what the staging told when it is
+    /// committed.
     async fn write<T: Send + 'static>(
         &self,
         stage: impl FnOnce(&Inner) -> Result<(Change, T), Error> + Send + 'static,
     ) -> Result<T, Error> {
         let inner = Arc::clone(&self.inner);
-        let write = move || {
-            let (change, told) = stage(&inner)?;
-            inner.change_blocking(change)?;
-            Ok(told)
-        };
-        self.inner.writes.run(write).await
+        let (reply, outcome) = oneshot::channel();
+        let staging = self.inner.writes.begin(move || match stage(&inner) {
+            Ok((change, told)) => {
+                inner.hand_over(change, reply);
+                Ok(told)
+            }
+            Err(error) => {
+                // Whoever asked may have gone.
+                let _ = reply.send(Err(error.clone()));
+                Err(error)
+            }
+        });
+        let staging = staging.await?;
+        // Its answer comes last, and is the only one to be waited for: the thread is done by then, or it has panicked.
+        let committed = outcome.await;
+        let told = joined(staging).await?;
+        committed.map_err(|_| writer_gone())?.map(|()| told)
     }
 }
 
@@ -252,6 +266,11 @@ impl ObjectStore for LocalStore {
         Capabilities {
             adopts_files: true,
             conditional_put: true,
+            answers_at_first_hand: true,
         }
+    }
+
+    fn losses(&self, bucket: &BucketName, key: &ObjectKey) -> Option<u64> {
+        Some(self.inner.losses.of(bucket, key))
     }
 }

@@ -17,7 +17,7 @@ use super::{
     index,
     store::*,
 };
-use crate::{Attributes, Body, Error, ListQuery, ObjectStore, Put, crc64};
+use crate::{Attributes, Body, Condition, Error, ListQuery, ObjectStore, Put, crc64};
 
 fn bucket() -> BucketName {
     BucketName::parse("bucket").unwrap()
@@ -53,6 +53,20 @@ fn open(folder: &TempDir) -> LocalStore {
 
 async fn bytes(store: &LocalStore, name: &str) -> Result<Bytes, Error> {
     store.get(&bucket(), &key(name), None).await?.bytes().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_makes_an_object_counts_as_no_loss() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    for bytes in [Bytes::from_static(b"small"), large(1)] {
+        let before = store.losses(&bucket(), &key("k"));
+        let absent = put(bytes).when(Condition::Absent);
+        store.put(&bucket(), &key("k"), absent).await.unwrap();
+        assert_eq!(store.losses(&bucket(), &key("k")), before);
+        store.delete(&bucket(), &key("k")).await.unwrap();
+        assert_ne!(store.losses(&bucket(), &key("k")), before);
+    }
 }
 
 /// The blobs there are, in the order of their names, when the sweeper has done what it was woken for.

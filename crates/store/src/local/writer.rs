@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     blobs::{BLOBS_PER_FOLDER, BlobId, Blobs, Staged},
     index::{self, Place},
+    losses::Losses,
     uploads,
 };
 use crate::{Condition, Error, NewUpload, ObjectInfo, PartInfo, Upload};
@@ -67,6 +68,7 @@ pub(super) struct Writer {
     connection: Connection,
     index: PathBuf,
     blobs: Arc<Blobs>,
+    losses: Arc<Losses>,
     /// Blobs of puts whose commit failed: a row may name them still, until another commit succeeds. At most those of one batch,
     /// and blobs that could not be removed.
     uncertain: Vec<BlobId>,
@@ -80,7 +82,7 @@ impl Writer {
     pub(super) fn new(
         connection: Connection,
         index: PathBuf,
-        blobs: Arc<Blobs>,
+        (blobs, losses): (Arc<Blobs>, Arc<Losses>),
         settled: BlobId,
         sweep: SyncSender<()>,
     ) -> Self {
@@ -88,6 +90,7 @@ impl Writer {
             connection,
             index,
             blobs,
+            losses,
             uncertain: Vec::new(),
             settled,
             sweep,
@@ -119,7 +122,12 @@ impl Writer {
             .and_then(|()| self.sync_folders(&changes))
             .and_then(|()| self.apply(&changes))
         {
-            Ok(applied) => self.conclude(changes, applied),
+            Ok(applied) => {
+                // A commit that fails may have lost them, too.
+                let losers = changes.iter().filter_map(Change::loser);
+                losers.for_each(|(bucket, key)| self.losses.count(bucket, key));
+                self.conclude(changes, applied)
+            }
             Err(error) => {
                 tracing::warn!(%error, changes = changes.len(), "changes of the index failed");
                 vec![Err(error); replies.len()]
@@ -236,6 +244,27 @@ impl Writer {
 }
 
 impl Change {
+    /// The key whose object the change replaces or removes, if there is one.
+    fn loser(&self) -> Option<(&BucketName, &ObjectKey)> {
+        match self {
+            Self::Put {
+                bucket,
+                info,
+                condition,
+                ..
+            } => (*condition != Condition::Absent).then_some((bucket, &info.key)),
+            Self::CompleteUpload { upload, condition, .. } => {
+                (*condition != Condition::Absent).then_some((&upload.bucket, &upload.key))
+            }
+            Self::Delete { bucket, key } => Some((bucket, key)),
+            Self::SetAcl { .. }
+            | Self::BeginUpload(_)
+            | Self::PutPart { .. }
+            | Self::AbortUpload(_)
+            | Self::Forget(_) => None,
+        }
+    }
+
     fn staged(&self) -> Option<&Staged> {
         match self {
             Self::Put {
@@ -423,7 +452,7 @@ mod tests {
             let blobs = Arc::new(Blobs::new(Arc::new(RealDisk), blobs_folder, BlobId(next)));
             let (sweep, woken) = sync_channel(1);
             Self {
-                writer: Writer::new(connection, index, blobs, BlobId(0), sweep),
+                writer: Writer::new(connection, index, (blobs, Arc::new(Losses::new())), BlobId(0), sweep),
                 woken,
                 _folder: folder,
             }
