@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::compare::Part;
 use crate::measure::Times;
 use crate::media::Media;
 
@@ -35,8 +36,13 @@ pub(crate) enum Command {
         /// One round of short measurements: to see whether all is well, not to quote
         #[arg(long)]
         quick: bool,
+        /// Measure nothing else; may be repeated
+        #[arg(long, value_enum, default_values_t = Part::value_variants().to_vec(), hide_default_value = true)]
+        only: Vec<Part>,
         #[arg(long, default_value_t = 2)]
         rounds: usize,
+        #[arg(long, default_value_t = CHUNK_BYTES)]
+        chunk_bytes: usize,
         /// No round is begun that would not end within so many seconds
         #[arg(long, default_value_t = 580)]
         limit_s: u64,
@@ -60,6 +66,8 @@ pub(crate) enum Command {
         /// One publisher, as fast as the server takes it
         #[arg(long)]
         unpaced: bool,
+        #[arg(long, default_value_t = CHUNK_BYTES)]
+        chunk_bytes: usize,
     },
     /// Be the floor: take publishers, and throw their media away or write it to files
     Floor {
@@ -73,6 +81,9 @@ pub(crate) enum Command {
         segment_bytes: usize,
     },
 }
+
+/// As OBS sends, and FFmpeg to these servers: it takes over what they announce.
+const CHUNK_BYTES: usize = 4096;
 
 fn media(text: &str) -> Result<Media, String> {
     match text {

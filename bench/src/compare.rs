@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use clap::ValueEnum;
 
 use crate::measure::{Bench, Idle, Mark, Paced, Playback, Unpaced};
 use crate::media::Media;
@@ -40,6 +41,24 @@ pub(crate) const MANY: Crowd = Crowd {
     count: 1000,
 };
 
+/// What can be left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    Idle,
+    B200,
+    A100,
+    B50,
+    B1000,
+    Unpaced,
+    Playback,
+}
+
+const CROWDS: [(Part, Crowd, &[Server]); 4] = [
+    (Part::B200, USUAL, ALL),
+    (Part::A100, WIDE, ALL),
+    (Part::B50, FEW, BOTH),
+    (Part::B1000, MANY, BOTH),
+];
 const BOTH: &[Server] = &[Server::Alluvium, Server::Nginx];
 const ALL: &[Server] = &[Server::Alluvium, Server::Nginx, Server::StoringFloor];
 
@@ -58,20 +77,21 @@ pub(crate) struct Results {
 }
 
 /// As many rounds as are wanted and fit into the limit.
-pub(crate) fn run(bench: &Bench, rounds: usize, limit: Duration) -> Results {
+pub(crate) fn run(bench: &Bench, parts: &[Part], rounds: usize, limit: Duration) -> Results {
     let began = Instant::now();
     let mut results = Results::default();
-    for server in [Server::Alluvium, Server::Nginx] {
+    let idle: &[Server] = if parts.contains(&Part::Idle) { BOTH } else { &[] };
+    for server in idle {
         say(began, format_args!("{server}, idle"));
-        let idle = bench.idle(server);
+        let idle = bench.idle(*server);
         if let Some(idle) = results.kept(idle, &format!("{server}, idle")) {
-            results.idle.insert(server, idle);
+            results.idle.insert(*server, idle);
         }
     }
     let mut longest = Duration::ZERO;
     while results.rounds < rounds && began.elapsed() + longest <= limit {
         let round_began = Instant::now();
-        results.round(bench, began);
+        results.round(bench, parts, began);
         results.rounds += 1;
         longest = longest.max(round_began.elapsed());
     }
@@ -79,8 +99,8 @@ pub(crate) fn run(bench: &Bench, rounds: usize, limit: Duration) -> Results {
 }
 
 impl Results {
-    fn round(&mut self, bench: &Bench, began: Instant) {
-        for (crowd, servers) in [(USUAL, ALL), (WIDE, ALL), (FEW, BOTH), (MANY, BOTH)] {
+    fn round(&mut self, bench: &Bench, parts: &[Part], began: Instant) {
+        for (_, crowd, servers) in CROWDS.into_iter().filter(|(part, ..)| parts.contains(part)) {
             for server in self.in_turn(servers) {
                 let name = format!("round {}, {server}, {crowd}", self.rounds + 1);
                 say(began, format_args!("{name}"));
@@ -90,7 +110,8 @@ impl Results {
                 }
             }
         }
-        for server in self.in_turn(ALL) {
+        let unpaced = if parts.contains(&Part::Unpaced) { ALL } else { &[] };
+        for server in self.in_turn(unpaced) {
             let name = format!("round {}, {server}, unpaced", self.rounds + 1);
             say(began, format_args!("{name}"));
             let unpaced = bench.unpaced(server, Media::A);
@@ -99,7 +120,8 @@ impl Results {
             }
         }
         // The playlist that nginx serves is one of Alluvium's.
-        for server in BOTH {
+        let playback: &[Server] = if parts.contains(&Part::Playback) { BOTH } else { &[] };
+        for server in playback {
             let name = format!("round {}, {server}, playback", self.rounds + 1);
             say(began, format_args!("{name}"));
             let playback = match server {
@@ -122,7 +144,7 @@ impl Results {
     /// Each round begins with another server.
     fn in_turn(&self, servers: &[Server]) -> Vec<Server> {
         let mut servers = servers.to_vec();
-        let count = servers.len();
+        let count = servers.len().max(1);
         servers.rotate_left(self.rounds % count);
         servers
     }

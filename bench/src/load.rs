@@ -73,7 +73,7 @@ pub(crate) fn pace(publishers: Vec<Publisher>, plan: &Plan<'_>) -> Result<Report
         report: Report::default(),
     };
     load.run();
-    load.finish()
+    Ok(load.finish())
 }
 
 struct Load<'a> {
@@ -178,7 +178,7 @@ impl Load<'_> {
         Ok(now_us + BLOCKED_FOR_US)
     }
 
-    fn finish(mut self) -> Result<Report> {
+    fn finish(mut self) -> Report {
         // All at once: the server has their ends to deal with together.
         for (at, lane) in self.lanes.iter_mut().enumerate() {
             if let Some(publisher) = &mut lane.publisher
@@ -191,16 +191,20 @@ impl Load<'_> {
             }
         }
         for (at, lane) in self.lanes.iter_mut().enumerate() {
-            if let Some(publisher) = &mut lane.publisher {
-                publisher
-                    .await_close()
-                    .with_context(|| format!("publisher {at}: the server does not close"))?;
+            if let Some(publisher) = &mut lane.publisher
+                && let Err(error) = publisher.await_close()
+            {
+                // Each of the others would take as long not to close.
+                self.report
+                    .disconnected
+                    .push(format!("publisher {at}, which the server does not close: {error}"));
+                break;
             }
         }
         self.report.segments = self.lanes.iter().map(|lane| lane.keyframes).collect();
         let late_us = percentile(&mut self.late_us, 99).unwrap_or_default();
         self.report.late_p99 = Duration::from_micros(late_us.into());
-        Ok(self.report)
+        self.report
     }
 }
 
@@ -212,13 +216,13 @@ pub(crate) struct Unpaced {
     pub(crate) segments: u64,
 }
 
-/// Sends turn after turn for so long, whole turns only, so that it ends with a whole frame.
+/// Sends turn after turn for so long, or as much as a disk should take; whole turns only, so that it ends with a whole frame.
 pub(crate) fn unpaced(mut publisher: Publisher, timeline: &Timeline, duration: Duration) -> Result<Unpaced> {
     let prelude = timeline.prelude(publisher.stream);
     publisher.socket.write_all(&prelude)?;
     let start = Instant::now();
     let mut turns = 0;
-    while start.elapsed() < duration {
+    while start.elapsed() < duration && turns * (timeline.wire().len() as u64) < UNPACED_BYTES_MAX {
         publisher
             .socket
             .write_all(timeline.wire())
@@ -239,6 +243,8 @@ pub(crate) fn unpaced(mut publisher: Publisher, timeline: &Timeline, duration: D
     })
 }
 
+/// Of one unpaced publisher.
+pub(crate) const UNPACED_BYTES_MAX: u64 = 2 << 30;
 /// About a second of media.
 const SLOTS_BETWEEN_HEARING: u64 = 73;
 /// A server that does not read is asked again after this time.

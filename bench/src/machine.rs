@@ -6,6 +6,7 @@ use std::process::Command;
 use std::thread;
 
 use anyhow::{Context, Result};
+use rustix::fs::statvfs;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// CPU, cores, kernel, and the file system of a folder, in words.
@@ -32,6 +33,12 @@ fn file_system<'a>(mounts: &'a str, folder: &Path) -> Option<&'a str> {
     let around = mounts.filter(|(point, _)| folder.starts_with(point));
     // Of two on one point, the later one hides the other.
     around.max_by_key(|(point, _)| point.len()).map(|(_, kind)| kind)
+}
+
+/// What can still be written to the file system of a folder.
+pub(crate) fn free_bytes(folder: &Path) -> Result<u64> {
+    let found = statvfs(folder).with_context(|| folder.display().to_string())?;
+    Ok(found.f_bavail * found.f_frsize)
 }
 
 /// The first line that a program prints, on either stream.

@@ -69,7 +69,9 @@ fn run(command: Command) -> Result<()> {
             rtmp_module,
             storage,
             quick,
+            only,
             rounds,
+            chunk_bytes,
             limit_s,
         } => {
             let began = Instant::now();
@@ -85,9 +87,10 @@ fn run(command: Command) -> Result<()> {
             } else {
                 (Times::FULL, rounds)
             };
-            let bench = prepare(lab, times)?;
+            let bench = prepare(lab, times, chunk_bytes)?;
             let limit = Duration::from_secs(limit_s).saturating_sub(began.elapsed());
-            let results = compare::run(&bench, rounds, limit);
+            let results = compare::run(&bench, &only, rounds, limit);
+            bench.lab.tidy()?;
             let (date, rounds) = (httpdate::fmt_http_date(SystemTime::now()), results.rounds);
             println!(
                 "{date}, {rounds} rounds, {} min",
@@ -106,17 +109,18 @@ fn run(command: Command) -> Result<()> {
             publishers,
             seconds,
             unpaced,
+            chunk_bytes,
         } => {
             machine::allow_open_files()?;
-            let timeline = media.timeline(&folder, CHUNK_BYTES)?;
+            let timeline = media.timeline(&folder, chunk_bytes)?;
             let target = Target { address, app };
             let duration = Duration::from_secs(seconds);
             if unpaced {
-                let sent = load::unpaced(Publisher::connect(&target, 0, CHUNK_BYTES)?, &timeline, duration)?;
+                let sent = load::unpaced(Publisher::connect(&target, 0, chunk_bytes)?, &timeline, duration)?;
                 println!("{:.1} MB/s", sent.bytes as f64 / 1e6 / sent.elapsed.as_secs_f64());
                 return Ok(());
             }
-            let publishers = Publisher::connect_all(&target, publishers, CHUNK_BYTES)?;
+            let publishers = Publisher::connect_all(&target, publishers, chunk_bytes)?;
             let plan = Plan {
                 timeline: &timeline,
                 start: Instant::now(),
@@ -152,16 +156,22 @@ fn run(command: Command) -> Result<()> {
     }
 }
 
-fn prepare(lab: Lab, times: Times) -> Result<Bench> {
+fn prepare(lab: Lab, times: Times, chunk_bytes: usize) -> Result<Bench> {
     let allowed = machine::allow_open_files()?;
     ensure!(
         allowed >= OPEN_FILES_MIN,
         "{OPEN_FILES_MIN} open files are needed for {MANY}, the system allows {allowed} (ulimit -Hn)"
     );
+    let free = machine::free_bytes(&lab.storage)?;
+    ensure!(
+        free >= FREE_BYTES_MIN,
+        "{} has {free} bytes free, {FREE_BYTES_MIN} are needed",
+        lab.storage.display()
+    );
     let folder = lab.storage.join("media");
     let mut timelines = HashMap::new();
     for media in [Media::A, Media::B] {
-        timelines.insert(media, media.timeline(&folder, CHUNK_BYTES)?);
+        timelines.insert(media, media.timeline(&folder, chunk_bytes)?);
     }
     let object: Vec<u8> = timelines[&Media::A]
         .wire()
@@ -183,6 +193,6 @@ fn absolute(path: &Path) -> Result<std::path::PathBuf> {
     path.canonicalize().with_context(|| path.display().to_string())
 }
 
-/// As FFmpeg's own default: frames of usual size are in one chunk.
-const CHUNK_BYTES: usize = 60_000;
+/// What an unpaced publisher leaves, and what Alluvium wants to see free beside.
+const FREE_BYTES_MIN: u64 = load::UNPACED_BYTES_MAX + (1 << 30);
 const OBJECT_BYTES: usize = 500_000;

@@ -68,6 +68,16 @@ impl Lab {
         running.stop_and(|| copy(&data, &template))
     }
 
+    /// Removes everything but the media.
+    pub(crate) fn tidy(&self) -> Result<()> {
+        for folder in [self.template(), self.storage.join("run")] {
+            if folder.exists() {
+                fs::remove_dir_all(folder)?;
+            }
+        }
+        Ok(())
+    }
+
     pub(crate) fn start(&self, server: Server) -> Result<Running> {
         let folder = self.storage.join("run");
         if folder.exists() {

@@ -118,7 +118,11 @@ pub(crate) fn render(results: &Results) -> String {
     let mut text = String::from(
         "| | Alluvium | nginx-rtmp | storing floor | ratio | target | |\n|---|---:|---:|---:|---:|---|---|\n",
     );
-    for row in rows(results) {
+    // A part that was left out has no rows; what came to nothing is told below.
+    for row in rows(results)
+        .iter()
+        .filter(|row| row.figures.iter().any(Option::is_some))
+    {
         text.push_str(&format!("{row}\n"));
     }
     let notes = results.notes();
