@@ -108,9 +108,9 @@ impl Times {
     pub(crate) const QUICK: Self = Self {
         warm_up: Duration::from_secs(3),
         window: Duration::from_secs(4),
-        watch: Duration::from_secs(4),
-        unpaced: Duration::from_secs(3),
+        watch: Duration::from_secs(2),
+        unpaced: Duration::from_secs(2),
         playback: Duration::from_secs(2),
-        idle: Duration::from_secs(4),
+        idle: Duration::from_secs(2),
     };
 }

@@ -96,6 +96,16 @@ struct Lane {
     keyframes: u64,
 }
 
+impl Lane {
+    /// What is still to be sent of a frame that the server has taken a part of.
+    fn rest_of_frame<'a>(&self, timeline: &'a Timeline) -> &'a [u8] {
+        match self.sent_of_next {
+            0 => &[],
+            sent => &timeline.wire()[timeline.begin(self.next) + sent..timeline.slot(self.next).end],
+        }
+    }
+}
+
 impl Load<'_> {
     fn run(&mut self) {
         let end_us = self.plan.duration.as_micros() as u64;
@@ -132,10 +142,11 @@ impl Load<'_> {
             publisher.socket.write_all(&lane.prelude)?;
             lane.prelude = Vec::new();
         }
+        let end_us = plan.duration.as_micros() as u64;
         let due_us = |slot: u64| lane.start_us + plan.timeline.slot(slot).due_ms * 1000;
         // A turn's bytes are written to their end at most: what follows is due at once, if it is.
         let mut after = lane.next + 1;
-        while after % plan.timeline.slots() != 0 && due_us(after) <= now_us {
+        while !after.is_multiple_of(plan.timeline.slots()) && due_us(after) <= now_us && due_us(after) < end_us {
             after += 1;
         }
         let begin = plan.timeline.begin(lane.next) + lane.sent_of_next;
@@ -181,8 +192,9 @@ impl Load<'_> {
     fn finish(mut self) -> Report {
         // All at once: the server has their ends to deal with together.
         for (at, lane) in self.lanes.iter_mut().enumerate() {
+            let rest = lane.rest_of_frame(self.plan.timeline);
             if let Some(publisher) = &mut lane.publisher
-                && let Err(error) = publisher.end()
+                && let Err(error) = publisher.end(rest)
             {
                 self.report
                     .disconnected
@@ -233,7 +245,7 @@ pub(crate) fn unpaced(mut publisher: Publisher, timeline: &Timeline, duration: D
         publisher.socket.set_nonblocking(false)?;
     }
     let elapsed = start.elapsed();
-    publisher.end()?;
+    publisher.end(&[])?;
     publisher.await_close().context("the server does not close")?;
     let bytes = turns * timeline.wire().len() as u64;
     Ok(Unpaced {
@@ -249,3 +261,86 @@ pub(crate) const UNPACED_BYTES_MAX: u64 = 2 << 30;
 const SLOTS_BETWEEN_HEARING: u64 = 73;
 /// A server that does not read is asked again after this time.
 const BLOCKED_FOR_US: u64 = 2_000;
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::floor::{self, Storing};
+    use crate::flv::tests::file;
+    use crate::publisher::Target;
+    use crate::servers::free_address;
+
+    /// Two GOPs of 40 ms.
+    fn timeline() -> Timeline {
+        let (keyframe, picture): (&[u8], &[u8]) = (&[0x17, 1, 0, 0, 0, 1], &[0x27, 1, 0, 0, 0, 2]);
+        let file = file(&[
+            (9, 0, &[0x17, 0, 0, 0, 0, 1]),
+            (9, 0, keyframe),
+            (9, 20, picture),
+            (9, 40, keyframe),
+            (9, 60, picture),
+        ]);
+        Timeline::new(&file, 4096).unwrap()
+    }
+
+    #[test]
+    fn every_publisher_sends_all_that_falls_due() {
+        let folder = std::env::temp_dir().join(format!("alluvium-bench-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let address = free_address().unwrap();
+        let storing = Storing {
+            folder: folder.clone(),
+            segment_bytes: 1 << 20,
+        };
+        thread::spawn(move || floor::serve(address, Some(storing)));
+        while std::net::TcpStream::connect(address).is_err() {
+            thread::yield_now();
+        }
+
+        let (target, timeline) = (
+            Target {
+                address,
+                app: "live".to_owned(),
+            },
+            timeline(),
+        );
+        let publishers = Publisher::connect_all(&target, 3, timeline.chunk_bytes()).unwrap();
+        let (closed, closings) = mpsc::channel();
+        let plan = Plan {
+            timeline: &timeline,
+            start: Instant::now(),
+            spread: Duration::from_millis(30),
+            duration: Duration::from_millis(170),
+            stop: &AtomicBool::new(false),
+            closed,
+            watched: &AtomicBool::new(true),
+            watch_every: 2,
+        };
+        let report = pace(publishers, &plan).unwrap();
+        drop(plan);
+
+        assert_eq!(report.disconnected, Vec::<String>::new());
+        // The second and the third begin 10 and 20 ms later: what would be due at 170 and 180 ms is not sent.
+        let slots = [9, 8, 8];
+        assert_eq!(report.segments, slots.map(|slots: u64| slots.div_ceil(2)));
+        for (publisher, slots) in slots.into_iter().enumerate() {
+            let turns = timeline.wire().repeat(3);
+            let end = slots / 4 * timeline.wire().len() as u64 + timeline.begin(slots) as u64;
+            let sent = [timeline.prelude(1), turns[..end as usize].to_vec()].concat();
+            let stored = fs::read(folder.join(format!("s{publisher}-0"))).unwrap();
+            // The word of goodbye comes after media.
+            assert!(stored.starts_with(&sent), "publisher {publisher}");
+            assert_eq!(stored[sent.len()], crate::rtmp::COMMANDS, "publisher {publisher}");
+        }
+        let mut closed: Vec<_> = closings
+            .iter()
+            .map(|closed| (closed.publisher, closed.segment))
+            .collect();
+        closed.sort_unstable();
+        assert_eq!(closed, [(0, 1), (0, 2), (0, 3), (0, 4), (2, 1), (2, 2), (2, 3)]);
+        fs::remove_dir_all(folder).unwrap();
+    }
+}

@@ -89,9 +89,10 @@ impl Publisher {
         Ok(connected.into_iter().map(|(_, publisher)| publisher).collect())
     }
 
-    /// Ends the publish in words, and says that nothing follows.
-    pub(crate) fn end(&mut self) -> io::Result<()> {
+    /// Sends the last bytes of media, ends the publish in words, and says that nothing follows.
+    pub(crate) fn end(&mut self, media: &[u8]) -> io::Result<()> {
         self.socket.set_nonblocking(false)?;
+        self.socket.write_all(media)?;
         self.socket
             .write_all(&rtmp::goodbye(self.stream, &self.key, self.chunk_bytes))?;
         self.socket.shutdown(Shutdown::Write)

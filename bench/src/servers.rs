@@ -359,7 +359,7 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
 }
 
 /// Free a moment ago.
-fn free_address() -> Result<SocketAddr> {
+pub(crate) fn free_address() -> Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     Ok(listener.local_addr()?)
 }
