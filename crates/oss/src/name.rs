@@ -1,7 +1,7 @@
 //! The names of buckets, channels, objects and playlists (contract, 1.0, 1.1, 1.10 and 4.2).
 
 use std::borrow::Borrow;
-use std::fmt;
+use std::fmt::{self, Write};
 use std::sync::Arc;
 
 use crate::error::{Error, ErrorCode};
@@ -116,7 +116,14 @@ impl ChannelName {
 
     /// The key of the segment that began at `name`: `<channel>/<13-digit milliseconds>.ts`.
     pub fn segment_key(&self, name: UnixTime) -> ObjectKey {
-        ObjectKey(format!("{}/{:013}{SEGMENT_SUFFIX}", self.0, name.as_millis().max(0)).into())
+        let mut key = format!("{}/", self.0);
+        Self::write_segment_file(name, &mut key);
+        ObjectKey(key.into())
+    }
+
+    /// Adds what stands behind the channel in the key of a segment, which is how the playlists beside it name it.
+    pub fn write_segment_file(name: UnixTime, text: &mut String) {
+        write!(text, "{:013}{SEGMENT_SUFFIX}", name.as_millis().max(0)).expect("a String takes any text");
     }
 
     /// The key of the channel's playlist of this name: `<channel>/<playlist>`.

@@ -5,7 +5,7 @@ use alluvium_store::{Attributes, Put};
 use axum::response::Response;
 use http::header;
 
-use crate::live::vod;
+use crate::live::vod::{self, Playlist};
 use crate::service::Call;
 use crate::{authorise, error, respond};
 
@@ -15,8 +15,7 @@ pub(crate) async fn answer(call: &Call<'_>) -> Result<Response, Error> {
     let (channel, playlist) = call.request.key.split_once('/').unwrap_or((&call.request.key, ""));
     let channel = ChannelName::parse(channel)?;
     let playlist = PlaylistName::parse(playlist).map_err(|error| error.with_ec("0044-00000403"))?;
-    let text = vod::playlist(call, &bucket.name, &channel).await?;
-    let etag = vod::etag(&text);
+    let Playlist { text, etag } = vod::playlist(call, &bucket.name, &channel).await?;
     let attributes = Attributes {
         content_type: Some(vod::CONTENT_TYPE.to_owned()),
         cache_control: Some(CACHE_CONTROL.to_owned()),

@@ -12,13 +12,19 @@ use crate::service::Call;
 /// The type of a playlist object.
 pub(super) const CONTENT_TYPE: &str = "application/x-mpegURL";
 
+/// A playlist and its ETag: its MD5, as that of any object that a request puts.
+pub(super) struct Playlist {
+    pub(super) text: String,
+    pub(super) etag: String,
+}
+
 /// The playlist of the segments whose names lie in the span that the request asks for.
 ///
 /// That the channel still exists is not asked: its recordings outlive it, and of one that never was there are none.
 ///
 /// # Errors
 /// `InvalidArgument` with the EC of the parameter at fault, of an empty span, or of one with too many segments.
-pub(super) async fn playlist(call: &Call<'_>, bucket: &BucketName, channel: &ChannelName) -> Result<String, Error> {
+pub(super) async fn playlist(call: &Call<'_>, bucket: &BucketName, channel: &ChannelName) -> Result<Playlist, Error> {
     let range = VodRange::parse(call.request.query.pairs())?;
     // The writer leaves out what is beyond its own bound; here it is refused.
     let entries_max = call.config.limits.vod_entries_max.min(MediaPlaylist::ENTRIES_MAX);
@@ -42,15 +48,33 @@ pub(super) async fn playlist(call: &Call<'_>, bucket: &BucketName, channel: &Cha
     if segments.is_empty() {
         return Err(VodRange::nothing_found());
     }
-    let channel = channel.clone();
     // A day of short segments takes a while to write.
-    let written = spawn_blocking(move || MediaPlaylist::vod(segments.iter().map(|segment| entry(&channel, segment))));
-    written.await.map_err(|_| Error::internal())
+    spawn_blocking(move || write(&segments))
+        .await
+        .map_err(|_| Error::internal())
 }
 
-/// The ETag of a playlist: its MD5, as that of any object that a request puts.
-pub(super) fn etag(playlist: &str) -> String {
-    Md5::digest(playlist).iter().map(|byte| format!("{byte:02X}")).collect()
+/// Beside their playlist, segments need no path.
+fn write(segments: &[SegmentRecord]) -> Playlist {
+    let mut playlist = MediaPlaylist::with_capacity(segments.len());
+    let mut uri = String::new();
+    for segment in segments {
+        uri.clear();
+        ChannelName::write_segment_file(segment.name, &mut uri);
+        let entry = Entry {
+            uri,
+            duration: segment.duration,
+            sequence: segment.sequence,
+            discontinuity_sequence: segment.discontinuity_sequence,
+            discontinuity: segment.discontinuity,
+            program_date_time_ms: segment.program_date_time.as_millis(),
+        };
+        playlist.push(&entry);
+        uri = entry.uri;
+    }
+    let text = playlist.finish_vod();
+    let etag = Md5::digest(&text).iter().map(|byte| format!("{byte:02X}")).collect();
+    Playlist { text, etag }
 }
 
 /// GetVodPlaylist has an EC of its own for whatever is wrong with the channel's name.
@@ -62,18 +86,5 @@ pub(super) fn channel_fault(error: Error) -> Error {
     }
 }
 
-/// Beside their playlist, segments need no path.
-fn entry(channel: &ChannelName, segment: &SegmentRecord) -> Entry {
-    let key = channel.segment_key(segment.name);
-    Entry {
-        uri: key.as_str().rsplit('/').next().unwrap_or_default().to_owned(),
-        duration: segment.duration,
-        sequence: segment.sequence,
-        discontinuity_sequence: segment.discontinuity_sequence,
-        discontinuity: segment.discontinuity,
-        program_date_time_ms: segment.program_date_time.as_millis(),
-    }
-}
-
-/// Records asked of the catalog at a time, so that a long span does not hold it for long.
-const PAGE_SIZE: usize = 1000;
+/// Records asked of the catalog at a time, so that a long span does not hold it for long: a few milliseconds.
+const PAGE_SIZE: usize = 10_000;

@@ -29,11 +29,19 @@ impl Entry {
         (self.duration_ms() + 500) / 1000
     }
 
-    /// Whether a player may go from `previous` to this segment without a discontinuity.
-    pub(crate) fn continues(&self, previous: &Self) -> bool {
+    /// Where a segment must stand for a player to go on to it from this one without a discontinuity.
+    pub(crate) fn next_place(&self) -> Place {
+        Place {
+            sequence: self.sequence.checked_add(1),
+            discontinuity_sequence: self.discontinuity_sequence,
+        }
+    }
+
+    /// Whether a player may go on to this segment from one that led to `place`.
+    pub(crate) fn continues_at(&self, place: Place) -> bool {
         !self.discontinuity
-            && self.discontinuity_sequence == previous.discontinuity_sequence
-            && previous.sequence.checked_add(1) == Some(self.sequence)
+            && self.discontinuity_sequence == place.discontinuity_sequence
+            && place.sequence == Some(self.sequence)
     }
 
     /// Adds the segment's lines; `dated` with EXT-X-PROGRAM-DATE-TIME.
@@ -47,10 +55,34 @@ impl Entry {
             text.push('\n');
         }
         let milliseconds = self.duration_ms();
-        writeln!(text, "#EXTINF:{}.{:03},", milliseconds / 1000, milliseconds % 1000).expect("a String takes any text");
+        text.push_str("#EXTINF:");
+        write_number(milliseconds / 1000, 1, text);
+        text.push('.');
+        write_number(milliseconds % 1000, 3, text);
+        text.push_str(",\n");
         write_uri(&self.uri, text);
         text.push('\n');
     }
+}
+
+/// Where a segment stands among those of its channel.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    sequence: Option<u64>,
+    discontinuity_sequence: u64,
+}
+
+/// Decimal, with zeros in front up to so many digits. A day's playlist holds a hundred thousand numbers, and the standard
+/// library's way to write one costs more than all else in its line.
+fn write_number(mut number: u64, digits_min: usize, text: &mut String) {
+    let mut digits = [b'0'; 20];
+    let mut begin = digits.len();
+    while number > 0 || digits.len() - begin < digits_min {
+        begin -= 1;
+        digits[begin] = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
+    text.push_str(str::from_utf8(&digits[begin..]).expect("digits are ASCII"));
 }
 
 /// ISO 8601 with milliseconds, UTC: `2016-08-25T06:25:15.123Z`. Dates outside the years 1970 to 9999 become the nearest.
@@ -71,6 +103,10 @@ fn write_date(milliseconds: i64, text: &mut String) {
 
 /// Whatever the name holds, it stays one line and is not read as a tag (4.1).
 fn write_uri(uri: &str, text: &mut String) {
+    let is_plain = |byte: u8| byte > b' ' && byte != 0x7F;
+    if uri.bytes().all(is_plain) && !uri.starts_with('#') {
+        return text.push_str(uri);
+    }
     for (at, character) in uri.char_indices() {
         if character.is_ascii_control() || character == ' ' || (at == 0 && character == '#') {
             write!(text, "%{:02X}", u32::from(character)).expect("a String takes any text");

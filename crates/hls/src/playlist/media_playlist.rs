@@ -1,4 +1,5 @@
 use super::Entry;
+use super::entry::Place;
 use std::borrow::Borrow;
 use std::fmt::Write;
 
@@ -12,6 +13,9 @@ pub struct MediaPlaylist {
     /// When the segment to come begins, as a reader reckons it; `None` before the first.
     reckoned_date_ms: Option<i64>,
     target_duration_s: u64,
+    /// Where the next segment of a finished playlist has to stand to continue the last one; `None` before the first.
+    next_place: Option<Place>,
+    entries: usize,
 }
 
 impl MediaPlaylist {
@@ -48,24 +52,41 @@ impl MediaPlaylist {
     /// );
     /// ```
     pub fn vod<E: Borrow<Entry>>(entries: impl IntoIterator<Item = E>) -> String {
-        let mut playlist = Self::with_capacity(0);
-        let mut last: Option<E> = None;
-        for entry in entries.into_iter().take(Self::ENTRIES_MAX) {
-            let discontinuity = last.is_some_and(|last| !entry.borrow().continues(last.borrow()));
-            playlist.add(entry.borrow(), discontinuity);
-            last = Some(entry);
+        let entries = entries.into_iter();
+        let mut playlist = Self::with_capacity(entries.size_hint().0);
+        for entry in entries.take(Self::ENTRIES_MAX) {
+            playlist.push(entry.borrow());
         }
-        let target_duration_s = playlist.target_duration_s;
-        playlist.finish(0, 0, target_duration_s, true)
+        playlist.finish_vod()
     }
 
-    pub(crate) fn with_capacity(entries: usize) -> Self {
-        let body = String::with_capacity(entries * BYTES_PER_ENTRY);
+    /// A playlist that is expected to have so many entries.
+    pub fn with_capacity(entries: usize) -> Self {
+        let bytes = entries.min(Self::ENTRIES_MAX) * BYTES_PER_ENTRY + BYTES_OF_HEADER;
         Self {
-            body,
+            body: String::with_capacity(bytes),
             reckoned_date_ms: None,
             target_duration_s: 1,
+            next_place: None,
+            entries: 0,
         }
+    }
+
+    /// Adds the next segment of a finished playlist, as [`vod`](Self::vod) does.
+    pub fn push(&mut self, entry: &Entry) {
+        if self.entries == Self::ENTRIES_MAX {
+            return;
+        }
+        self.entries += 1;
+        let discontinuity = self.next_place.is_some_and(|place| !entry.continues_at(place));
+        self.next_place = Some(entry.next_place());
+        self.add(entry, discontinuity);
+    }
+
+    /// The text of what was [pushed](Self::push).
+    pub fn finish_vod(self) -> String {
+        let target_duration_s = self.target_duration_s;
+        self.finish(0, 0, target_duration_s, true)
     }
 
     pub(crate) fn add(&mut self, entry: &Entry, discontinuity: bool) {
@@ -85,16 +106,15 @@ impl MediaPlaylist {
         target_duration_s: u64,
         ended: bool,
     ) -> String {
-        let mut text = String::with_capacity(self.body.len() + BYTES_OF_HEADER);
-        write!(
-            text,
+        let mut head = format!(
             "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-MEDIA-SEQUENCE:{media_sequence}\n#EXT-X-TARGETDURATION:{target_duration_s}\n"
-        )
-        .expect("a String takes any text");
+        );
         if discontinuity_sequence > 0 {
-            writeln!(text, "#EXT-X-DISCONTINUITY-SEQUENCE:{discontinuity_sequence}").expect("a String takes any text");
+            writeln!(head, "#EXT-X-DISCONTINUITY-SEQUENCE:{discontinuity_sequence}").expect("a String takes any text");
         }
-        text.push_str(&self.body);
+        // What stands in it is known when all else is written.
+        let mut text = self.body;
+        text.insert_str(0, &head);
         if ended {
             text.push_str("#EXT-X-ENDLIST\n");
         }
