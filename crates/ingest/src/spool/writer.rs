@@ -8,8 +8,10 @@
 //! A file system may give freed blocks back to the disk before it answers, which takes some disks a quarter of a second:
 //! as long as all that a killed process may lose. So nobody's batches wait for a removal.
 //!
-//! Batches of all sessions gather for [`GATHER`] before they are written, so that the thread is woken some fifty times a
-//! second whatever the number of publishers, instead of once for each batch; the end of a segment is not kept waiting.
+//! Batches of all sessions gather for [`GATHER`] before they are written, so that the thread runs some fifty times a
+//! second whatever the number of publishers, instead of once for each batch; the end of a segment is not kept waiting. While
+//! there is something to write each time, the thread wakes by itself: to be woken costs the publishers' threads more than a
+//! push.
 //! A session's commands are carried out in the order in which they were pushed.
 //!
 //! # When the disk refuses
@@ -142,6 +144,8 @@ struct Queue {
     commands: Vec<Command>,
     /// Somebody waits for an answer.
     urgent: bool,
+    /// The thread looks again within [`GATHER`], and need not be woken unless it is urgent.
+    watched: bool,
     stopped: bool,
 }
 
@@ -189,7 +193,7 @@ impl Writer {
     pub(super) fn push(&self, command: Command) {
         let urgent = matches!(command, Command::Finish { .. } | Command::Close { .. });
         let mut queue = self.lock();
-        let wakes = queue.commands.is_empty() || urgent;
+        let wakes = urgent || (queue.commands.is_empty() && !queue.watched);
         queue.commands.push(command);
         queue.urgent |= urgent;
         drop(queue);
@@ -210,6 +214,7 @@ impl Writer {
     fn run(&self) {
         let mut files = Files::new();
         let mut commands = Vec::new();
+        self.lock().watched = true;
         while self.gather(&mut commands) {
             self.carry_out_all(&mut commands, &mut files);
         }
@@ -239,15 +244,19 @@ impl Writer {
     /// Waits for commands and takes all that there are; `false` when none will come.
     fn gather(&self, commands: &mut Vec<Command>) -> bool {
         let idle = |queue: &mut Queue| queue.commands.is_empty() && !queue.stopped;
-        let queue = self
-            .came
-            .wait_while(self.lock(), idle)
-            .unwrap_or_else(PoisonError::into_inner);
         let gathering = |queue: &mut Queue| !queue.urgent && !queue.stopped;
-        let (mut queue, _) = self
-            .came
-            .wait_timeout_while(queue, GATHER, gathering)
-            .unwrap_or_else(PoisonError::into_inner);
+        let gathered = |queue| {
+            let waited = self.came.wait_timeout_while(queue, GATHER, gathering);
+            waited.unwrap_or_else(PoisonError::into_inner).0
+        };
+        let mut queue = gathered(self.lock());
+        if idle(&mut queue) {
+            queue.watched = false;
+            let waited = self.came.wait_while(queue, idle);
+            queue = waited.unwrap_or_else(PoisonError::into_inner);
+            queue.watched = true;
+            queue = gathered(queue);
+        }
         queue.urgent = false;
         mem::swap(&mut queue.commands, commands);
         !(commands.is_empty() && queue.stopped)
@@ -467,5 +476,52 @@ impl Open {
                 self.sync_failed = true;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use alluvium_oss::UnixTime;
+    use tokio::sync::Semaphore;
+    use tokio::task::yield_now;
+    use tokio::time::timeout;
+
+    use super::super::disk::LocalDisk;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_batch_is_written_whether_the_thread_looks_again_or_sleeps() {
+        let folder = tempfile::tempdir().unwrap();
+        let writer = Writer::new("writer", Arc::new(LocalDisk), false);
+        writer.start().unwrap();
+        let session = Folder::new(folder.path().join("session"), "bucket\nchannel\n".to_owned());
+        let place = Place {
+            order: 0,
+            name: UnixTime::from_millis(7),
+            program_date_time: UnixTime::from_millis(7),
+            discontinuity: false,
+        };
+        let form = Form::Open;
+        let path = session.path.join(FileName { place, form }.to_string());
+        let id = writer.next_id();
+        writer.push(Command::Create { id, place, session });
+        let rooms = Arc::new(Semaphore::new(1));
+        let written = async {
+            for asleep in [false, true, false, true] {
+                while asleep && writer.lock().watched {
+                    yield_now().await;
+                }
+                let room = Arc::clone(&rooms).acquire_owned().await.unwrap();
+                let batch = Bytes::from_static(b"ab");
+                writer.push(Command::Append { id, batch, room });
+                // There is room again when the batch is written.
+                drop(rooms.acquire().await.unwrap());
+            }
+        };
+        timeout(Duration::from_secs(60), written).await.unwrap();
+        assert_eq!(fs::read(path).unwrap(), b"abababab");
+        writer.stop();
     }
 }
