@@ -166,6 +166,14 @@ impl Segmenter {
         self.tally.length() + self.muxer.length() as u64
     }
 
+    /// How long the open segment is so far; zero when none is open.
+    pub fn open_duration(&self) -> Duration {
+        match &self.state {
+            State::Filling(open) | State::Ended(open) => open.end().duration_since(open.beginning.start),
+            State::Waiting | State::Resuming { .. } => Duration::ZERO,
+        }
+    }
+
     /// How the open segment began.
     pub fn beginning(&self) -> Option<Beginning> {
         match &self.state {

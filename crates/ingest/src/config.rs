@@ -24,6 +24,9 @@ pub struct Config {
     pub publish_timeout: Duration,
     /// From the accepted `publish` to the first video access unit (any unit with `audio_only`).
     pub first_media_timeout: Duration,
+    /// How long media gathers in a publisher's socket at most before it is read, while no segment is about to end: a part
+    /// of the 250 ms that a killed process may lose.
+    pub turn_max: Duration,
     /// Without media while publishing.
     pub silence_timeout: Duration,
     /// A second publisher is refused while the first has sent media within this time.
@@ -55,6 +58,7 @@ impl Config {
             handshake_timeout: Duration::from_secs(5),
             publish_timeout: Duration::from_secs(10),
             first_media_timeout: Duration::from_secs(20),
+            turn_max: Duration::from_millis(120),
             silence_timeout: Duration::from_secs(30),
             busy_within: Duration::from_secs(3),
             take_over_timeout: Duration::from_secs(10),

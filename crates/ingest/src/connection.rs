@@ -1,3 +1,4 @@
+use std::mem;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
@@ -19,13 +20,18 @@ use crate::admission::{Admitted, Refusal};
 use crate::captures::Captures;
 use crate::end::{End, Gone};
 use crate::recorder::Recorder;
+use crate::scratch::Turn;
 use crate::session::{Session, Taken, note};
 use crate::storing::Storing;
 use crate::stream::Now;
+use crate::turns::Turns;
 use crate::wire::{Step, Wire};
 
 /// Between looks at the clock while publishing: silence, renewal of the lease, a batch that waits.
 const TICK: Duration = Duration::from_secs(1);
+
+/// The last turns of a publish that the server ends: half a second of a common stream is one.
+const LAST_TURNS_MAX: usize = 8;
 
 impl Ingest {
     /// Serves one RTMP connection until it ends: by itself, by a fault, or because `stop` is cancelled, in which case
@@ -128,7 +134,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Publisher<S> {
             };
             next = tokio::select! {
                 biased;
-                read = self.wire.read(advance) => read?,
+                read = self.wire.read(advance) => read?.came,
                 () = sleep_until(began + limit) => return Err(Gone::TimedOut { awaited, limit }),
                 () = self.stop.cancelled() => return Err(Gone::Stopped),
             };
@@ -150,9 +156,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Publisher<S> {
         self.wire.connection.accept();
         let recorder = Recorder::start(Arc::clone(&self.ingest), lease.clone(), self.stop.clone());
         let now = Now::by(&*self.ingest.clock);
-        let audio_only = self.ingest.config.audio_only;
         let publisher = (self.peer, &*request.encoder);
-        let mut session = Session::new(lease, running, recorder, audio_only, publisher, now);
+        let mut session = Session::new(lease, running, recorder, &self.ingest.config, publisher, now);
         // A mistake in the program ends this publish: what was accepted is listed, and the channel is free.
         let recorded = AssertUnwindSafe(self.record(&mut session, watch)).catch_unwind().await;
         let end = recorded.unwrap_or_else(|_| {
@@ -172,6 +177,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Publisher<S> {
             End::Unpublished => Ok(()),
             End::Gone(gone) => Err(gone),
             _ => Err(Gone::Closed),
+        }
+    }
+
+    /// Takes what has come before the server ends the publish and was not yet read, up to [`LAST_TURNS_MAX`] turns of it.
+    async fn take_what_waits(&mut self, session: &mut Session) {
+        let clock = Arc::clone(&self.ingest.clock);
+        for _ in 0..LAST_TURNS_MAX {
+            session.hand_over().await;
+            let media = &mut session.media;
+            let turn = self
+                .wire
+                .read(|connection, input| media.take(connection, input, Now::by(&*clock)));
+            let Some(Ok(Turn {
+                came: None | Some(Taken::Media),
+                ..
+            })) = turn.now_or_never()
+            else {
+                return;
+            };
         }
     }
 
@@ -226,6 +250,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Publisher<S> {
             Err(error) => return End::Gone(error.into()),
         };
         let mut flush = pin!(sleep_until(Instant::now()));
+        let mut next_turn = pin!(sleep_until(Instant::now()));
+        let mut turns = Turns::new(self.ingest.config.turn_max);
+        let (mut between_turns, mut gathered) = (false, false);
         // Beside everything else: a catalog that is slow must not keep media from the spool.
         let (ingest, lease) = (Arc::clone(&self.ingest), session.lease.clone());
         let mut renewal: Option<BoxFuture<'_, _>> = None;
@@ -239,24 +266,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Publisher<S> {
             {
                 return End::NoMedia(refusal);
             }
-            if taken == Taken::Unpublished {
+            if taken == Some(Taken::Unpublished) {
                 return End::Unpublished;
             }
             let media = &mut session.media;
-            let (has_work, flush_due) = (media.stream.has_work(), media.stream.flush_due());
+            let has_work = media.stream.has_work();
+            // Media that came since may have been flushed, and other media wait: the due time is looked at when this one
+            // is reached, so that the timer need not be set for each batch.
+            let flush_due = media.stream.flush_due();
+            media.flush_awaited = flush_due.is_some();
             if let Some(due) = flush_due
-                && due != flush.deadline()
+                && (flush.is_elapsed() || due < flush.deadline())
             {
                 flush.as_mut().reset(due);
             }
             tokio::select! {
                 biased;
                 // What comes seldom comes first, so that no publisher can keep it waiting.
-                () = &mut stopped => return End::Gone(Gone::Stopped),
+                () = &mut stopped => {
+                    self.take_what_waits(session).await;
+                    return End::Gone(Gone::Stopped);
+                }
                 () = &mut replaced => return End::Replaced,
                 () = session.recorder.ended() => return End::NotRecorded,
                 state = watch.changed() => {
                     if let Some(end) = End::by_state(&state, session.lease.epoch) {
+                        self.take_what_waits(session).await;
                         return end;
                     }
                 }
@@ -281,15 +316,35 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Publisher<S> {
                         _ => {}
                     }
                 }
-                () = &mut flush, if flush_due.is_some() => media.stream.flush(),
+                () = &mut flush, if flush_due.is_some() => media.stream.flush_if_due(Instant::now()),
                 // While work waits for the disk, the socket is not read.
                 room = session.recorder.room(), if has_work => {
                     if let Some(work) = media.stream.take_work() {
                         session.recorder.take(work, room);
                     }
                 }
-                read = self.wire.read(|connection, input| media.take(connection, input, Now::by(&*clock))), if !has_work => match read {
-                    Ok(now_taken) => taken = now_taken,
+                () = &mut next_turn, if between_turns => {
+                    between_turns = false;
+                    gathered = true;
+                }
+                read = self.wire.read(|connection, input| media.take(connection, input, Now::by(&*clock))),
+                    if !has_work && !between_turns => match read
+                {
+                    Ok(turn) => {
+                        taken = turn.came;
+                        let wait = match turn.drained && !media.stream.cut_is_near() {
+                            true => turns.after(turn.bytes),
+                            false => Duration::ZERO,
+                        };
+                        between_turns = !wait.is_zero();
+                        // What has gathered in the socket gathers here no longer.
+                        if turn.drained && (mem::take(&mut gathered) || between_turns) {
+                            media.stream.flush();
+                        }
+                        if between_turns {
+                            next_turn.as_mut().reset(Instant::now() + wait);
+                        }
+                    }
                     Err(gone) => return End::Gone(gone),
                 },
             }
@@ -309,20 +364,19 @@ enum Asked {
     Refused(String),
 }
 
-fn advance(connection: &mut rtmp::Connection, mut input: &[u8]) -> Result<Step<Option<Asked>>, rtmp::Error> {
+fn advance(connection: &mut rtmp::Connection, mut input: &[u8]) -> Result<Step<Asked>, rtmp::Error> {
     while let Some(event) = connection.receive(&mut input)? {
-        let value = Some(match event {
+        let asked = match event {
             Event::Publish(request) => Asked::Publish(request),
             Event::Refused(refused) => Asked::Refused(refused.description),
             event => {
                 note(&event);
                 continue;
             }
-        });
-        let rest = input.len();
-        return Ok(Step { value, rest });
+        };
+        return Ok(Step::Came(asked, input.len()));
     }
-    Ok(Step { value: None, rest: 0 })
+    Ok(Step::More)
 }
 
 /// An app may carry the query, and with it the signature, which belongs in no log.

@@ -15,8 +15,9 @@
 //!
 //! # The contract
 //!
-//! - The connection task parses, demuxes and muxes in plain calls. It owns no read buffer: a worker thread's scratch
-//!   serves every connection it polls. It awaits its socket, its timers, the channel's watch and the two bounded
+//! - The connection task parses, demuxes and muxes in plain calls. It owns no buffer while it waits: a worker thread's
+//!   scratch takes what has gathered in the socket, some eight times a second, and all that comes of it goes to the
+//!   spool at once; only while a segment is about to end each packet is read as it comes (`turns`). It awaits its socket, its timers, the channel's watch and the two bounded
 //!   queues; a full queue means that the socket is not read.
 //! - A segment is listed only after the store has answered for it and the catalog has recorded it under a lease that
 //!   is still ours; the four steps above happen in that order, one segment after the other.
@@ -60,6 +61,7 @@ mod lister;
 mod recorder;
 mod recovery;
 mod retry;
+mod rounds;
 mod scratch;
 mod seldom;
 mod session;
@@ -73,6 +75,7 @@ mod storing;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod wire;
 
 #[cfg(test)]
@@ -84,6 +87,7 @@ use std::sync::Arc;
 use alluvium_catalog::{Catalog, NodeId};
 use alluvium_oss::{BucketName, ChannelName, Clock, Domains};
 use alluvium_store::ObjectStore;
+use tokio::runtime::Handle;
 
 pub use config::Config;
 pub use gate::{Full, Gate, Pass};
@@ -92,6 +96,7 @@ pub use health::{
 };
 pub use recovery::Recovery;
 pub use retry::Retry;
+pub use rounds::rest;
 pub use seldom::Seldom;
 
 use captures::Captures;
@@ -117,6 +122,8 @@ pub struct Ingest {
     captures: Option<Captures>,
     /// About peers that break the protocol.
     complaints: Seldom,
+    /// Where segments are listed; the runtime of the connection itself when `None`.
+    listers: Option<Handle>,
 }
 
 impl Ingest {
@@ -142,6 +149,14 @@ impl Ingest {
             clock,
             (Arc::new(LocalDisk), Runs::OnThreads),
         )
+    }
+
+    /// Segments are stored and listed on `runtime`, whatever the runtime that serves their connection: one that
+    /// [rests](rest) between its rounds would keep each of a lister's steps waiting.
+    #[must_use]
+    pub fn list_on(mut self, runtime: Handle) -> Self {
+        self.listers = Some(runtime);
+        self
     }
 
     /// What is known of the channel's publisher; `None` when it has none here.
@@ -184,6 +199,7 @@ impl Ingest {
             sightings: Sightings::default(),
             captures,
             complaints: Seldom::new(),
+            listers: None,
         })
     }
 }

@@ -5,6 +5,7 @@ use alluvium_catalog::Lease;
 use alluvium_hls::Segment;
 use alluvium_oss::UnixTime;
 use futures_util::FutureExt;
+use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::{self, OwnedPermit, error::TrySendError};
 use tokio::task::JoinHandle;
@@ -75,15 +76,17 @@ impl Recorder {
         let spool = ingest.spool.session(&lease);
         let (finished, to_list) = mpsc::channel(SEGMENTS_QUEUED_MAX);
         let backlog = Backlog::default();
+        let listers = ingest.listers.clone().unwrap_or_else(Handle::current);
+        let backlog_max = ingest.config.spool_quota;
         Self {
             spool,
             next_order: lease.next_sequence,
             writing: Writing::Nothing,
             gap: Gap::default(),
-            backlog_max: ingest.config.spool_quota,
+            backlog_max,
             backlog: backlog.clone(),
             finished,
-            lister: tokio::spawn(list(ingest, lease, stop, backlog, to_list)),
+            lister: listers.spawn(list(ingest, lease, stop, backlog, to_list)),
         }
     }
 

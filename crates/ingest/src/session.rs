@@ -7,7 +7,6 @@ use alluvium_rtmp::{self as rtmp, Event};
 use tokio::time::Instant;
 use tracing::{debug, info};
 
-use crate::Ingest;
 use crate::admission::Refusal;
 use crate::end::End;
 use crate::health::Status;
@@ -15,6 +14,7 @@ use crate::recorder::{Outcome, Recorder};
 use crate::sessions::Running;
 use crate::stream::{Now, Stream};
 use crate::wire::Step;
+use crate::{Config, Ingest};
 
 /// One publish while it runs.
 pub(crate) struct Session {
@@ -28,19 +28,22 @@ pub(crate) struct Session {
 pub(crate) struct Media {
     pub(crate) running: Running,
     pub(crate) stream: Stream,
+    /// Whether somebody looks at the clock for the next flush.
+    pub(crate) flush_awaited: bool,
     /// When media last came; at first, when the session began.
     heard: Instant,
 }
 
-/// What the media of one read led to.
+/// What media led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Taken {
-    More,
+    /// Work for the recorder, a flush to be awaited, or video that is foreign.
+    Media,
     Unpublished,
 }
 
 impl Media {
-    /// Takes what came in one read, up to the end of the publish.
+    /// Takes what came, up to the end of the publish.
     pub(crate) fn take(
         &mut self,
         connection: &mut rtmp::Connection,
@@ -59,20 +62,17 @@ impl Media {
                     self.stream.receive(kind, timestamp_ms, payload, now);
                 }
                 Event::Metadata(metadata) => self.stream.announce(&metadata),
-                Event::Unpublish => {
-                    return Ok(Step {
-                        value: Taken::Unpublished,
-                        rest: input.len(),
-                    });
-                }
+                Event::Unpublish => return Ok(Step::Came(Taken::Unpublished, input.len())),
                 Event::Fault(fault) => self.stream.health().message_fault(&fault, now.wall),
                 event => note(&event),
             }
         }
-        Ok(Step {
-            value: Taken::More,
-            rest: 0,
-        })
+        let stream = &self.stream;
+        let awaits_flush = !self.flush_awaited && stream.flush_due().is_some();
+        if stream.has_work() || awaits_flush || stream.foreign_video().is_some() {
+            return Ok(Step::Came(Taken::Media, 0));
+        }
+        Ok(Step::More)
     }
 }
 
@@ -82,7 +82,7 @@ impl Session {
         lease: Lease,
         running: Running,
         recorder: Recorder,
-        audio_only: bool,
+        config: &Config,
         (peer, encoder): (SocketAddr, &str),
         now: Now,
     ) -> Self {
@@ -90,7 +90,8 @@ impl Session {
         Self {
             media: Media {
                 running,
-                stream: Stream::new(&lease, audio_only, now),
+                stream: Stream::new(&lease, config, now),
+                flush_awaited: false,
                 heard: now.instant,
             },
             recorder,
@@ -151,6 +152,14 @@ impl Session {
         )))
     }
 
+    /// Gives the recorder all its work.
+    pub(crate) async fn hand_over(&mut self) {
+        while let Some(work) = self.media.stream.take_work() {
+            let room = self.recorder.room().await;
+            self.recorder.take(work, room);
+        }
+    }
+
     /// Ends the open segment and waits until all is listed and the session is closed.
     pub(crate) async fn finish(mut self, ingest: &Ingest, end: &End) -> Outcome {
         self.media.running.ending();
@@ -159,10 +168,7 @@ impl Session {
             // What is held back is lost then; the segment that is open need not be.
             let _ = panic::catch_unwind(AssertUnwindSafe(|| stream.close()));
         }
-        while let Some(work) = self.media.stream.take_work() {
-            let room = self.recorder.room().await;
-            self.recorder.take(work, room);
-        }
+        self.hand_over().await;
         let (faults, left_out) = (self.media.stream.faults(), self.media.stream.left_out());
         let outcome = self.recorder.finish().await;
         let (listed, recording) = match &outcome {

@@ -28,6 +28,7 @@ use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::spawn_blocking;
 
+use crate::rounds;
 #[cfg(test)]
 pub(crate) use disk::DiskFile;
 pub(crate) use disk::{Disk, LocalDisk};
@@ -36,7 +37,7 @@ use name::{FileName, Form};
 pub(crate) use repair::{Inspected, Repaired};
 use writer::{Command, FileId, Folder, Writer};
 
-/// Batches (32 KiB or 150 ms) of one session that may wait to be written before its socket is no longer read: 1 MiB.
+/// Batches (32 KiB or 140 ms) of one session that may wait to be written before its socket is no longer read: 1 MiB.
 const BATCHES_WAITING_MAX: usize = 32;
 
 /// Says whose segments lie beside it.
@@ -295,6 +296,11 @@ impl SessionSpool {
 
     /// Room for one batch; waits while too much of the session waits for the disk. Cancel safe.
     pub(crate) async fn room(&self) -> OwnedSemaphorePermit {
+        if let Ok(room) = Arc::clone(&self.waiting).try_acquire_owned() {
+            return room;
+        }
+        // Who fills it sends faster than it plays.
+        rounds::hurry();
         let room = Arc::clone(&self.waiting).acquire_owned().await;
         room.expect("the semaphore is never closed")
     }

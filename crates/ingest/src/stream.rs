@@ -10,17 +10,21 @@ use alluvium_rtmp::MediaKind;
 use bytes::Bytes;
 use tokio::time::Instant;
 
+use crate::Config;
 use crate::health::Health;
 
 /// A batch of TS bytes goes to the spool when it is this long ...
 const BATCH_BYTES: usize = 32 * 1024;
 
 /// ... or when more media comes this long after its first ...
-const BATCH_INTERVAL: Duration = Duration::from_millis(150);
+const BATCH_INTERVAL: Duration = Duration::from_millis(110);
 
-/// ... or, when none does, after this: with the writer's gathering and the thread's turn it stays below the 250 ms that
-/// a killed process may lose.
-const BATCH_INTERVAL_MAX: Duration = Duration::from_millis(190);
+/// ... or, when none does, after this: with what gathers in the socket before and in the writer after it, and with the
+/// threads' turns, it stays below the 250 ms that a killed process may lose.
+const BATCH_INTERVAL_MAX: Duration = Duration::from_millis(140);
+
+/// So long before the earliest time at which a segment ends, and a turn, every packet is read at once: a picture.
+const NEAR_CUT: Duration = Duration::from_millis(40);
 
 /// What the recorder has to do, in this order.
 #[derive(Debug)]
@@ -63,6 +67,8 @@ pub(crate) struct Stream {
 struct Muxing {
     segmenter: Segmenter,
     places: Places,
+    /// From which duration of a segment its end is near.
+    near_cut: Duration,
     health: Health,
     /// The codec of video that is not H.264.
     foreign_video: Option<String>,
@@ -80,16 +86,17 @@ pub(crate) struct Received {
 }
 
 impl Stream {
-    pub(crate) fn new(lease: &Lease, audio_only: bool, now: Now) -> Self {
+    pub(crate) fn new(lease: &Lease, config: &Config, now: Now) -> Self {
         let frag_duration = Duration::from_secs(lease.config.frag_duration_s.into());
         Self {
             demuxer: Demuxer::new(alluvium_media::Limits::default()),
             muxing: Muxing {
                 segmenter: Segmenter::new(SegmenterConfig {
                     frag_duration,
-                    audio_only,
+                    audio_only: config.audio_only,
                 }),
                 places: Places::after(lease, frag_duration),
+                near_cut: frag_duration.saturating_sub(config.turn_max + NEAR_CUT),
                 health: Health::new(lease, now.instant),
                 foreign_video: None,
                 work: VecDeque::new(),
@@ -132,14 +139,26 @@ impl Stream {
         }
     }
 
+    /// Gives up what the segmenter holds to the recorder, whatever its length, when it has waited for long enough.
+    pub(crate) fn flush_if_due(&mut self, now: Instant) {
+        if self.flush_due().is_some_and(|due| due <= now) {
+            self.muxing.flush();
+        }
+    }
+
     /// Gives up what the segmenter holds to the recorder, whatever its length.
     pub(crate) fn flush(&mut self) {
         self.muxing.flush();
     }
 
-    /// When [`flush`](Self::flush) is due, should no more media come.
+    /// When [`flush_if_due`](Self::flush_if_due) has something to do, should no more media come.
     pub(crate) fn flush_due(&self) -> Option<Instant> {
         self.muxing.oldest.map(|oldest| oldest + BATCH_INTERVAL_MAX)
+    }
+
+    /// Whether one of the next pictures may well end the segment.
+    pub(crate) fn cut_is_near(&self) -> bool {
+        self.muxing.segmenter.open_duration() >= self.muxing.near_cut
     }
 
     pub(crate) fn take_work(&mut self) -> Option<Work> {

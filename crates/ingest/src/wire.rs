@@ -1,3 +1,4 @@
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use alluvium_rtmp as rtmp;
@@ -7,7 +8,7 @@ use tokio::time::timeout;
 use crate::admission::Refusal;
 use crate::captures::Kept;
 use crate::end::Gone;
-use crate::scratch;
+use crate::scratch::{self, Turn};
 
 /// A peer that does not take what we send for this long is cut off.
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
@@ -27,10 +28,12 @@ pub(crate) struct Wire<S> {
     pub(crate) kept: Option<Box<Kept>>,
 }
 
-/// What came of a part of the input, and how many of its last bytes were not looked at.
-pub(crate) struct Step<T> {
-    pub(crate) value: T,
-    pub(crate) rest: usize,
+/// What came of a part of the input.
+pub(crate) enum Step<T> {
+    /// All of it was taken, and there is nothing that somebody else must see to.
+    More,
+    /// Something came of it, and so many of its last bytes were not looked at.
+    Came(T, usize),
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
@@ -43,41 +46,56 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         }
     }
 
-    /// Reads once and gives what came to `take`; what that leaves over is held back. Cancel safe.
+    /// Waits for bytes and gives `take` all that wait, until something comes of them or there is something to send; what
+    /// `take` leaves over is held back. Cancel safe.
     pub(crate) async fn read<T>(
         &mut self,
         mut take: impl FnMut(&mut rtmp::Connection, &[u8]) -> Result<Step<T>, rtmp::Error>,
-    ) -> Result<T, Gone> {
+    ) -> Result<Turn<T>, Gone> {
         let Self {
             socket,
             connection,
             held,
             kept,
         } = self;
-        scratch::read(socket, |input| {
+        let read = scratch::read(socket, |input| {
             if input.is_empty() {
-                return Err(Gone::Closed);
+                return ControlFlow::Break(Err(Gone::Closed));
             }
             if let Some(kept) = kept {
                 kept.take(input);
             }
-            let step = take(connection, input)?;
-            held.extend_from_slice(&input[input.len() - step.rest..]);
-            Ok(step.value)
+            match take(connection, input) {
+                Ok(Step::Came(value, rest)) => {
+                    held.extend_from_slice(&input[input.len() - rest..]);
+                    ControlFlow::Break(Ok(Some(value)))
+                }
+                Ok(Step::More) if connection.has_outgoing() => ControlFlow::Break(Ok(None)),
+                Ok(Step::More) => ControlFlow::Continue(()),
+                Err(error) => ControlFlow::Break(Err(error.into())),
+            }
+        });
+        let turn = read.await.map_err(Gone::Socket)?;
+        Ok(Turn {
+            came: turn.came.transpose()?.flatten(),
+            drained: turn.drained,
+            bytes: turn.bytes,
         })
-        .await
-        .map_err(Gone::Socket)?
     }
 
     /// Gives `take` what an earlier read has left over.
     pub(crate) fn take_held<T>(
         &mut self,
         mut take: impl FnMut(&mut rtmp::Connection, &[u8]) -> Result<Step<T>, rtmp::Error>,
-    ) -> Result<T, rtmp::Error> {
+    ) -> Result<Option<T>, rtmp::Error> {
         let input = std::mem::take(&mut self.held);
-        let step = take(&mut self.connection, &input)?;
-        self.held.extend_from_slice(&input[input.len() - step.rest..]);
-        Ok(step.value)
+        Ok(match take(&mut self.connection, &input)? {
+            Step::More => None,
+            Step::Came(value, rest) => {
+                self.held.extend_from_slice(&input[input.len() - rest..]);
+                Some(value)
+            }
+        })
     }
 
     pub(crate) fn refuse(&mut self, refusal: &Refusal) {

@@ -4,8 +4,6 @@
 
 mod support;
 
-use std::time::Duration;
-
 use alluvium_ingest::Config;
 use alluvium_rtmp::capture::Capture;
 use alluvium_rtmp::{Connection, Event, Limits, PublishRequest};
@@ -117,14 +115,11 @@ async fn nothing_is_kept_unless_it_is_wanted() {
 #[tokio::test]
 async fn only_the_first_bytes_are_kept() {
     let limit = 5000;
-    let house = House::with(|config| {
-        config.capture_refused = limit;
-        config.first_media_timeout = Duration::from_secs(1);
-    })
-    .await;
+    let house = House::with(|config| config.capture_refused = limit).await;
     house.channel("camera").await;
     let mut encoder = house.publishing("camera").await;
     encoder.audio(&[0x22; 10_000]).await;
+    encoder.raw(&[0xff; 100]).await;
     encoder.refusal().await;
     let capture = kept(&house).await;
     assert_eq!(capture.bytes.len() as u64, limit);

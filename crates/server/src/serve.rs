@@ -88,14 +88,16 @@ impl Server {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         register(&*data.catalog, &root_key, &*clock).await?;
         let domains = Domains::new(settings.domains.iter().cloned(), own_domains);
-        let ingest = Arc::new(Ingest::new(
+        let workers = Workers::start()?;
+        let ingest = Ingest::new(
             ingest_config(settings),
             domains.clone(),
             node_id(folder)?,
             Arc::clone(&data.store),
             Arc::clone(&data.catalog),
             Arc::clone(&clock),
-        )?);
+        )?;
+        let ingest = Arc::new(ingest.list_on(workers.listers()));
         let recovery = ingest
             .find_leftovers()
             .await
@@ -123,7 +125,7 @@ impl Server {
                 header_timeout: Duration::from_secs(settings.http.header_timeout_s),
                 idle_timeout: Duration::from_secs(settings.http.idle_timeout_s),
             },
-            workers: Workers::start()?,
+            workers,
             gate: Gate::new(
                 descriptors::connections_max(settings.rtmp.connections_max),
                 settings.rtmp.connections_per_address_max,

@@ -6,40 +6,51 @@ use std::thread;
 
 use tokio::runtime::{Builder, Handle};
 
-/// A runtime with one thread for each core, for publishers.
+/// The threads of publishers: one for each core that takes what they send, and one that lists what came of it.
 ///
-/// A publisher's tasks stay where they began. The other kind of runtime, which serves HTTP, moves tasks between its
+/// A task stays on the thread where it began. The other kind of runtime, which serves HTTP, moves tasks between its
 /// threads, and wakes one thread to help another; that costs more than all the work on a frame, of which each publisher
-/// brings some seventy a second. Neither disturbs the other.
+/// brings some seventy a second. None of them disturbs another.
 #[derive(Debug, Clone)]
 pub(crate) struct Workers {
-    runtimes: Arc<[Handle]>,
+    publishers: Arc<[Handle]>,
     next: Arc<AtomicUsize>,
+    listers: Handle,
 }
 
 impl Workers {
     /// Starts the threads; they end with the process.
     pub(crate) fn start() -> io::Result<Self> {
         let count = thread::available_parallelism()?.get();
-        let runtimes = (0..count).map(start_one).collect::<io::Result<Vec<_>>>()?;
+        let publishers = (0..count).map(|number| {
+            let mut resting = Builder::new_current_thread();
+            resting.on_thread_park(alluvium_ingest::rest);
+            start_one(format!("publishers-{number}"), resting)
+        });
         Ok(Self {
-            runtimes: runtimes.into(),
+            publishers: publishers.collect::<io::Result<Vec<_>>>()?.into(),
             next: Arc::default(),
+            listers: start_one("listers".to_owned(), Builder::new_current_thread())?,
         })
     }
 
     /// The runtime for the next publisher; all have their turn.
     pub(crate) fn next(&self) -> &Handle {
         let turn = self.next.fetch_add(1, Ordering::Relaxed);
-        &self.runtimes[turn % self.runtimes.len()]
+        &self.publishers[turn % self.publishers.len()]
+    }
+
+    /// The runtime for what lists their segments.
+    pub(crate) fn listers(&self) -> Handle {
+        self.listers.clone()
     }
 }
 
-fn start_one(number: usize) -> io::Result<Handle> {
-    let runtime = Builder::new_current_thread().enable_all().build()?;
+fn start_one(name: String, mut builder: Builder) -> io::Result<Handle> {
+    let runtime = builder.enable_all().build()?;
     let handle = runtime.handle().clone();
     thread::Builder::new()
-        .name(format!("publishers-{number}"))
+        .name(name)
         .spawn(move || runtime.block_on(pending::<()>()))?;
     Ok(handle)
 }
@@ -53,9 +64,9 @@ mod tests {
     async fn all_threads_have_their_turn() {
         let workers = Workers::start().unwrap();
         let mut threads = HashSet::new();
-        for _ in 0..2 * workers.runtimes.len() {
+        for _ in 0..2 * workers.publishers.len() {
             threads.insert(workers.next().spawn(async { thread::current().id() }).await.unwrap());
         }
-        assert_eq!(threads.len(), workers.runtimes.len());
+        assert_eq!(threads.len(), workers.publishers.len());
     }
 }

@@ -98,14 +98,10 @@ impl TsMuxer {
 
     /// All packets written since the last call.
     ///
-    /// The buffer is used again once the bytes are dropped, unless they were less than half of it: so one great picture
-    /// does not cost its memory for good.
+    /// Their buffer goes along: who waits for media holds none.
     pub fn take(&mut self) -> Bytes {
-        let batch = self.out.split().freeze();
+        let batch = mem::take(&mut self.out).freeze();
         self.room = (batch.len() + batch.len() / 3).min(ROOM_MAX);
-        if self.out.capacity() > batch.len() {
-            self.out = BytesMut::new();
-        }
         batch
     }
 

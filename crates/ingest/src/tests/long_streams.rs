@@ -20,6 +20,7 @@ mod process;
 mod service;
 mod viewer;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use alluvium_catalog::{Lease, SegmentRecord, SessionId};
@@ -29,6 +30,7 @@ use alluvium_rtmp::publisher::{self, Publisher};
 use alluvium_rtmp::{Connection, Event, Limits, MediaKind, PublishRequest};
 use tokio::time::Instant;
 
+use crate::Config;
 use crate::lister::entry;
 use crate::stream::{Now, Stream, Work};
 use encoder::{Encoder, Plan};
@@ -76,7 +78,7 @@ impl Chain {
         let mut chain = Self {
             publisher: Publisher::new(request, [7; 32]),
             connection: Connection::new(Limits::default(), [8; 32]),
-            stream: Stream::new(&lease(), false, now),
+            stream: Stream::new(&lease(), &Config::new(PathBuf::new()), now),
             began,
             segment: Vec::new(),
             open: None,
@@ -122,9 +124,7 @@ impl Chain {
             wall: BEGINNING.plus(server_micros),
             instant: self.began + server_micros,
         };
-        if self.stream.flush_due().is_some_and(|due| due <= now.instant) {
-            self.stream.flush();
-        }
+        self.stream.flush_if_due(now.instant);
         let stamp = self.plan.stamp(micros) as u32;
         self.publisher.send_media(kind, stamp, payload).unwrap();
         while let Some(bytes) = self.publisher.take_outgoing() {

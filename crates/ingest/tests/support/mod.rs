@@ -72,7 +72,7 @@ impl House {
     }
 
     /// A house whose bucket has this host name to itself, so that the app of a publish URL is `live`.
-    pub(crate) async fn at_own_domain(host: &str) -> Self {
+    pub(crate) async fn at_own_domain(host: &str, configure: impl FnOnce(&mut Config)) -> Self {
         let house = Self::new().await;
         let domains = Domains::new([], [(host.to_owned(), house.bucket.clone())]);
         let House {
@@ -83,7 +83,7 @@ impl House {
             folder,
             ..
         } = house;
-        Self::on(make, |_| {}, domains, objects, catalog, clock, folder)
+        Self::on(make, configure, domains, objects, catalog, clock, folder)
     }
 
     /// The next process of this node, with what this one has left; this one is given no more time to do anything.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use alluvium_ingest::Config;
 use alluvium_rtmp::PublishRequest;
 use alluvium_rtmp::capture::{Capture, Expectation};
 
@@ -105,11 +106,22 @@ async fn house_for(request: Option<&PublishRequest>) -> House {
     match request {
         Some(request) if request.app == "live" => {
             let host = request.tc_url.trim_start_matches("rtmp://").split('/').next().unwrap();
-            House::at_own_domain(host).await
+            House::at_own_domain(host, at_once).await
         }
         // No deadline of the server's ends what should end by itself.
-        _ => House::with(|config| config.publish_timeout = PATIENCE * 60).await,
+        _ => {
+            House::with(|config| {
+                config.publish_timeout = PATIENCE * 60;
+                at_once(config);
+            })
+            .await
+        }
     }
+}
+
+/// Each piece is read by itself.
+fn at_once(config: &mut Config) {
+    config.turn_max = Duration::ZERO;
 }
 
 /// Some hundred cuts; the same in every run.

@@ -120,6 +120,11 @@ impl Connection {
         self.out.take()
     }
 
+    /// Whether [`take_outgoing`](Self::take_outgoing) has something to give.
+    pub fn has_outgoing(&self) -> bool {
+        self.out.len() > 0
+    }
+
     /// Accepts the publish that waits; does nothing when it has been withdrawn meanwhile.
     pub fn accept(&mut self) {
         self.state = match mem::replace(&mut self.state, State::Ended) {
