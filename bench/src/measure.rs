@@ -281,12 +281,15 @@ impl Bench {
     }
 
     pub(crate) fn idle(&self, server: Server) -> Result<Idle> {
-        let running = self.lab.start(server)?;
+        let mut running = self.lab.start(server)?;
         thread::sleep(SETTLING);
-        let (sleeps, began) = (running.tree.sleeps()?, Instant::now());
-        thread::sleep(self.times.idle);
+        let (sleeps, began) = (running.tree.sleeps(), Instant::now());
+        while began.elapsed() < self.times.idle {
+            thread::sleep(SAMPLING);
+            running.tree.sleeps();
+        }
         let idle = Idle {
-            wake_ups_per_s: (running.tree.sleeps()? - sleeps) as f64 / began.elapsed().as_secs_f64(),
+            wake_ups_per_s: (running.tree.sleeps() - sleeps) as f64 / began.elapsed().as_secs_f64(),
             memory_mib: running.tree.pss_kib()? as f64 / 1024.0,
         };
         running.stop()?;

@@ -52,33 +52,53 @@ fn tree(root: u32, table: &HashMap<u32, Process>) -> HashSet<u32> {
     }
 }
 
-/// A process with its children, and what their threads have used so far, those that are gone included.
+/// A process with its children, and what their threads have used so far, those that are gone included: with what they had
+/// used when they were looked at last.
 pub(crate) struct Tree {
     root: u32,
-    /// Nanoseconds by thread.
-    cpu_ns: HashMap<u32, u64>,
+    cpu_ns: HashMap<Thread, u64>,
+    sleeps: HashMap<Thread, u64>,
 }
+
+type Thread = u32;
 
 impl Tree {
     pub(crate) fn new(root: u32) -> Self {
         Self {
             root,
             cpu_ns: HashMap::new(),
+            sleeps: HashMap::new(),
         }
     }
 
-    /// User and system time, nanoseconds. A thread that ends counts with what it had used when this was asked last.
+    /// User and system time, nanoseconds.
     pub(crate) fn cpu_ns(&mut self) -> u64 {
-        for pid in self.processes() {
-            for thread in numbered(format!("/proc/{pid}/task")) {
-                let used = fs::read_to_string(format!("/proc/{pid}/task/{thread}/schedstat"));
-                let used = used.ok().and_then(|text| text.split_whitespace().next()?.parse().ok());
-                if let Some(used) = used {
-                    self.cpu_ns.insert(thread, used);
-                }
-            }
-        }
+        let used = self.of_threads(|thread| {
+            let text = fs::read_to_string(format!("{thread}/schedstat")).ok()?;
+            text.split_whitespace().next()?.parse().ok()
+        });
+        self.cpu_ns.extend(used);
         self.cpu_ns.values().sum()
+    }
+
+    /// How often threads have gone to sleep of their own accord, and so were woken.
+    pub(crate) fn sleeps(&mut self) -> u64 {
+        let sleeps = self.of_threads(|thread| field(&format!("{thread}/status"), "voluntary_ctxt_switches:").ok());
+        self.sleeps.extend(sleeps);
+        self.sleeps.values().sum()
+    }
+
+    /// A figure of each thread that is there, from its folder.
+    fn of_threads(&self, figure: impl Fn(&str) -> Option<u64>) -> Vec<(Thread, u64)> {
+        let folders = self.processes().into_iter().map(|pid| format!("/proc/{pid}/task"));
+        let threads = folders.flat_map(|folder| {
+            numbered(&folder)
+                .into_iter()
+                .map(move |thread| (folder.clone(), thread))
+        });
+        threads
+            .filter_map(|(folder, thread)| Some((thread, figure(&format!("{folder}/{thread}"))?)))
+            .collect()
     }
 
     /// Resident memory, KiB, of which each process that shares a page counts its share.
@@ -87,16 +107,6 @@ impl Tree {
             .into_iter()
             .map(|pid| field(&format!("/proc/{pid}/smaps_rollup"), "Pss:"))
             .sum()
-    }
-
-    /// How often its threads have gone to sleep of their own accord, and so were woken.
-    pub(crate) fn sleeps(&self) -> Result<u64> {
-        let tasks = self.processes().into_iter().flat_map(|pid| {
-            numbered(format!("/proc/{pid}/task"))
-                .into_iter()
-                .map(move |thread| format!("/proc/{pid}/task/{thread}/status"))
-        });
-        tasks.map(|path| field(&path, "voluntary_ctxt_switches:")).sum()
     }
 
     fn processes(&self) -> HashSet<u32> {
@@ -187,5 +197,19 @@ mod tests {
             sum = sum.wrapping_add(std::hint::black_box(sum) + 1);
         }
         assert!(tree.pss_kib().unwrap() > 0);
+    }
+
+    #[test]
+    fn what_a_thread_has_used_that_is_gone_is_not_forgotten() {
+        let mut tree = Tree::new(std::process::id());
+        let (done, wait) = std::sync::mpsc::channel::<()>();
+        let thread = std::thread::spawn(move || wait.recv().is_err());
+        while !tree.sleeps.values().any(|sleeps| *sleeps > 0) {
+            tree.sleeps();
+        }
+        let before = tree.sleeps();
+        drop(done);
+        thread.join().unwrap();
+        assert!(tree.sleeps() >= before);
     }
 }
