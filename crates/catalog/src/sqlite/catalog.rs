@@ -3,7 +3,10 @@ use std::sync::Arc;
 
 use alluvium_oss::{Acl, BucketName, ChannelConfig, ChannelName, ChannelStatus, ObjectKey, OwnerId, UnixTime};
 use async_trait::async_trait;
+use rusqlite::Connection;
 
+use super::failure::Failure;
+use super::known::{Changing, Known};
 use super::readers::Readers;
 use super::running::Running;
 use super::writer::Writer;
@@ -24,6 +27,7 @@ use crate::{
 pub struct SqliteCatalog {
     writer: Writer,
     readers: Readers,
+    known: Arc<Known>,
     running: Arc<Running>,
     watches: Arc<Watches>,
 }
@@ -45,9 +49,27 @@ impl SqliteCatalog {
         Ok(Self {
             writer: Writer::start(connection, Arc::clone(&path))?,
             readers: Readers::new(path),
+            known: Arc::default(),
             running,
             watches: Arc::default(),
         })
+    }
+
+    /// A change of buckets; from now until its fate is known, nothing is known of them but what is read.
+    async fn change_buckets<T: Send + 'static>(
+        &self,
+        change: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Error> {
+        let changing = self.known.change();
+        let work = move |connection: &_| {
+            let changing = changing;
+            Ok((change(connection)?, changing))
+        };
+        let then = |(outcome, changing): (T, Changing)| {
+            drop(changing);
+            outcome
+        };
+        self.writer.run(work, then).await
     }
 }
 
@@ -85,59 +107,61 @@ impl Catalog for SqliteCatalog {
         at: UnixTime,
     ) -> Result<Bucket, Error> {
         let (name, owner) = (name.clone(), owner.clone());
-        self.writer
-            .run(
-                move |connection| buckets::create(connection, &name, &owner, acl, at),
-                |bucket| bucket,
-            )
+        self.change_buckets(move |connection| buckets::create(connection, &name, &owner, acl, at))
             .await
     }
 
     async fn bucket(&self, name: &BucketName) -> Result<Bucket, Error> {
+        let begun = match self.known.bucket(name) {
+            Ok(bucket) => return Ok(bucket),
+            Err(begun) => begun,
+        };
         let name = name.clone();
-        self.readers
+        let bucket = self
+            .readers
             .run(move |connection| buckets::find(connection, &name))
-            .await
+            .await?;
+        self.known.keep_bucket(begun, &bucket);
+        Ok(bucket)
     }
 
     async fn set_bucket_acl(&self, name: &BucketName, acl: Acl) -> Result<(), Error> {
         let name = name.clone();
-        self.writer
-            .run(move |connection| buckets::set_acl(connection, &name, acl), done)
+        self.change_buckets(move |connection| buckets::set_acl(connection, &name, acl))
             .await
     }
 
     async fn bucket_document(&self, name: &BucketName, kind: BucketDocument) -> Result<Option<String>, Error> {
-        let name = name.clone();
-        self.readers
-            .run(move |connection| buckets::document(connection, &name, kind))
-            .await
+        let begun = match self.known.document(name, kind) {
+            Ok(document) => return Ok(Some(document)),
+            Err(begun) => begun,
+        };
+        let place = name.clone();
+        let document = self
+            .readers
+            .run(move |connection| buckets::document(connection, &place, kind))
+            .await?;
+        if let Some(document) = &document {
+            self.known.keep_document(begun, name, kind, document);
+        }
+        Ok(document)
     }
 
     async fn put_bucket_document(&self, name: &BucketName, kind: BucketDocument, document: &str) -> Result<(), Error> {
         let (name, document) = (name.clone(), document.to_owned());
-        self.writer
-            .run(
-                move |connection| buckets::put_document(connection, &name, kind, &document),
-                done,
-            )
+        self.change_buckets(move |connection| buckets::put_document(connection, &name, kind, &document))
             .await
     }
 
     async fn delete_bucket_document(&self, name: &BucketName, kind: BucketDocument) -> Result<(), Error> {
         let name = name.clone();
-        self.writer
-            .run(
-                move |connection| buckets::delete_document(connection, &name, kind),
-                done,
-            )
+        self.change_buckets(move |connection| buckets::delete_document(connection, &name, kind))
             .await
     }
 
     async fn delete_bucket(&self, name: &BucketName) -> Result<(), Error> {
         let name = name.clone();
-        self.writer
-            .run(move |connection| buckets::delete(connection, &name), done)
+        self.change_buckets(move |connection| buckets::delete(connection, &name))
             .await
     }
 

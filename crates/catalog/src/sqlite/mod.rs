@@ -3,6 +3,7 @@
 //! ```text
 //!   writes --> bounded queue --> writer thread: one transaction and one fsync for all that wait --> replies
 //!   reads  --> at most a few connections on blocking threads, each read in one snapshot
+//!   buckets -> memory, once they were read, until one of them changes
 //!   renew  --> memory
 //! ```
 //!
@@ -15,6 +16,7 @@ mod buckets;
 mod catalog;
 mod channels;
 mod failure;
+mod known;
 mod left;
 mod positions;
 mod readers;

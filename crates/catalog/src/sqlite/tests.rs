@@ -1,13 +1,14 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use alluvium_oss::{BucketName, ChannelConfig, ChannelName, OwnerId, Secret, UnixTime};
+use alluvium_oss::{Acl, BucketName, ChannelConfig, ChannelName, OwnerId, Secret, UnixTime};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::schema::MIGRATIONS;
 use crate::{
-    AccessKey, Activity, Catalog, Error, Lease, NodeId, OpenSession, SegmentRecord, SqliteCatalog, Statistics,
+    AccessKey, Activity, BucketDocument, Catalog, Error, Lease, NodeId, OpenSession, SegmentRecord, SqliteCatalog,
+    Statistics,
 };
 
 crate::catalog_conformance!(fresh, 16);
@@ -380,4 +381,81 @@ async fn lets_only_its_owner_read_the_file() {
     std::fs::set_permissions(file(&folder), std::fs::Permissions::from_mode(0o644)).unwrap();
     drop(SqliteCatalog::open(&file(&folder)).unwrap());
     assert_eq!(mode(&file(&folder)), 0o600);
+}
+
+/// Readers run all the time, so that what they have read meets changes at every stage.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_sees_no_older_bucket_than_was_answered_before() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+    const CHANGES: usize = 300;
+    let acl_of = |change: usize| [Acl::Private, Acl::PublicRead][change % 2];
+
+    let (catalog, _folder) = fresh();
+    create(&catalog).await;
+    let (bucket, _) = place();
+    let catalog = Arc::new(catalog);
+    catalog
+        .put_bucket_document(&bucket, BucketDocument::Cors, "0")
+        .await
+        .unwrap();
+    let (begun, answered) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let read = {
+        let (catalog, bucket, begun, answered) = (
+            Arc::clone(&catalog),
+            bucket.clone(),
+            Arc::clone(&begun),
+            Arc::clone(&answered),
+        );
+        move || {
+            let (catalog, bucket, begun, answered) = (
+                Arc::clone(&catalog),
+                bucket.clone(),
+                Arc::clone(&begun),
+                Arc::clone(&answered),
+            );
+            async move {
+                let mut read = 0;
+                while answered.load(SeqCst) < CHANGES {
+                    let least = answered.load(SeqCst);
+                    let found = catalog.bucket(&bucket).await.unwrap();
+                    let document = catalog.bucket_document(&bucket, BucketDocument::Cors).await.unwrap();
+                    let seen: usize = document.unwrap().parse().unwrap();
+                    assert!(seen >= least, "{seen} after {least}");
+                    if begun.load(SeqCst) == least {
+                        assert_eq!(found.acl, acl_of(least));
+                    }
+                    read += 1;
+                    tokio::task::yield_now().await;
+                }
+                read
+            }
+        }
+    };
+    let readers: Vec<_> = (0..4).map(|_| tokio::spawn(read())).collect();
+    for change in 1..=CHANGES {
+        begun.store(change, SeqCst);
+        catalog.set_bucket_acl(&bucket, acl_of(change)).await.unwrap();
+        let text = change.to_string();
+        catalog
+            .put_bucket_document(&bucket, BucketDocument::Cors, &text)
+            .await
+            .unwrap();
+        answered.store(change, SeqCst);
+    }
+    for reader in readers {
+        assert!(reader.await.unwrap() > 0);
+    }
+    catalog
+        .delete_bucket_document(&bucket, BucketDocument::Cors)
+        .await
+        .unwrap();
+    assert_eq!(catalog.bucket_document(&bucket, BucketDocument::Cors).await, Ok(None));
+    catalog.delete_channel(&bucket, &place().1).await.unwrap();
+    catalog.delete_bucket(&bucket).await.unwrap();
+    let missing = Err(Error::NotFound {
+        what: crate::Missing::Bucket,
+    });
+    assert_eq!(catalog.bucket(&bucket).await, missing);
 }
