@@ -46,14 +46,14 @@ pub(crate) struct Data {
 
 impl Data {
     /// Opens the data folder, creating what is missing. Only one process can have it open.
-    pub(crate) fn open(folder: &Path) -> Result<Self> {
+    pub(crate) fn open(folder: &Path, store: LocalStoreConfig) -> Result<Self> {
         // What is in it is nobody else's; a folder that is there already keeps the mode that it has.
         let mut private = DirBuilder::new();
         private.recursive(true).mode(0o700);
         private
             .create(folder)
             .with_context(|| format!("data folder {}", folder.display()))?;
-        let store = LocalStore::open(&folder.join("objects"), LocalStoreConfig::default())?;
+        let store = LocalStore::open(&folder.join("objects"), store)?;
         let catalog = SqliteCatalog::open(&folder.join(CATALOG_FILE))?;
         Ok(Self {
             store: Arc::new(store),
@@ -81,8 +81,8 @@ impl Server {
         let own_domains = settings.own_domains()?;
         let folder = &settings.data;
         let data = {
-            let folder = folder.clone();
-            tokio::task::spawn_blocking(move || Data::open(&folder)).await??
+            let (folder, config) = (folder.clone(), store_config(settings));
+            tokio::task::spawn_blocking(move || Data::open(&folder, config)).await??
         };
         let root_key = RootKey::load_or_make(settings, folder)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -230,6 +230,13 @@ fn node_id(folder: &Path) -> Result<NodeId> {
     let name = format!("{:016x}", rand::random::<u64>());
     fs::write(&path, &name).with_context(|| format!("node name {}", path.display()))?;
     Ok(NodeId::new(name.as_str()))
+}
+
+fn store_config(settings: &Settings) -> LocalStoreConfig {
+    LocalStoreConfig {
+        hot_bytes_max: usize::try_from(settings.store.hot_mib.bytes()).unwrap_or(usize::MAX),
+        ..LocalStoreConfig::default()
+    }
 }
 
 fn ingest_config(settings: &Settings) -> alluvium_ingest::Config {

@@ -36,6 +36,7 @@ pub(crate) struct Settings {
     pub(crate) recording: Recording,
     pub(crate) spool: Spool,
     pub(crate) http: Http,
+    pub(crate) store: Store,
     pub(crate) lifecycle: Lifecycle,
 }
 
@@ -83,6 +84,12 @@ pub(crate) struct Http {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default)]
+pub(crate) struct Store {
+    pub(crate) hot_mib: Mib,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default)]
 pub(crate) struct Lifecycle {
     pub(crate) interval_s: NonZeroU64,
 }
@@ -110,6 +117,7 @@ impl Default for Settings {
             recording: Recording::default(),
             spool: Spool::default(),
             http: Http::default(),
+            store: Store::default(),
             lifecycle: Lifecycle::default(),
         }
     }
@@ -175,6 +183,12 @@ impl Default for Http {
             header_timeout_s: 10,
             idle_timeout_s: 60,
         }
+    }
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self { hot_mib: Mib(16) }
     }
 }
 
@@ -297,6 +311,7 @@ const KEYS: &[(&str, &[&str])] = &[
             "recording",
             "spool",
             "http",
+            "store",
             "lifecycle",
         ],
     ),
@@ -317,6 +332,7 @@ const KEYS: &[(&str, &[&str])] = &[
     ("recording", &["busy_within_s", "reconnect_window_s", "audio_only"]),
     ("spool", &["quota_mib", "free_min_mib", "sync"]),
     ("http", &["header_timeout_s", "idle_timeout_s"]),
+    ("store", &["hot_mib"]),
     ("lifecycle", &["interval_s"]),
 ];
 

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use alluvium_catalog::BucketQuery;
 use alluvium_oss::{BucketName, ChannelName, ObjectKey, UnixTime};
-use alluvium_store::{self as store, ListQuery, ObjectStore, check};
+use alluvium_store::{self as store, ListQuery, LocalStoreConfig, ObjectStore, check};
 use anyhow::{Context, Result, bail};
 
 use crate::serve::Data;
@@ -23,7 +23,7 @@ pub(crate) async fn run(settings: &Settings, scope: Option<&str>) -> Result<Exit
         bail!("data folder {}: there is none", folder.display());
     }
     let scope = Scope::parse(scope)?;
-    let data = tokio::task::spawn_blocking(move || Data::open(&folder)).await??;
+    let data = tokio::task::spawn_blocking(move || Data::open(&folder, LocalStoreConfig::default())).await??;
     let mut verification = Verification {
         data,
         scope,

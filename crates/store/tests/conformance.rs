@@ -38,8 +38,23 @@ mod local_narrow {
         reads_max: 1,
         writes_max: 1,
         queue_length_max: 8,
+        hot_bytes_max: 0,
+        hot_files_max: 0,
     };
     alluvium_store::object_store_conformance!(|| subject(|folder| local_store(folder, NARROW)));
+}
+
+/// Hardly anything stays hot, and all else goes for it.
+mod local_crowded {
+    use super::*;
+    fn crowded() -> LocalStoreConfig {
+        LocalStoreConfig {
+            hot_bytes_max: 4096,
+            hot_files_max: 1,
+            ..LocalStoreConfig::default()
+        }
+    }
+    alluvium_store::object_store_conformance!(|| subject(|folder| local_store(folder, crowded())));
 }
 
 mod faulty {

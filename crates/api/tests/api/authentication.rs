@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use alluvium_catalog::{AccessKey, Catalog};
+use alluvium_catalog::AccessKey;
 
 use crate::world::*;
 

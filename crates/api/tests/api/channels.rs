@@ -1,4 +1,4 @@
-use alluvium_catalog::{AudioStatistics, Catalog, Statistics, VideoStatistics};
+use alluvium_catalog::{AudioStatistics, Statistics, VideoStatistics};
 use std::time::Duration;
 
 use crate::world::*;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use alluvium_api::{Lifecycle, Pass};
-use alluvium_catalog::{Catalog, OpenSession};
+use alluvium_catalog::OpenSession;
 use alluvium_oss::{BucketName, ChannelName, Clock, ObjectKey, UnixTime};
 use alluvium_store::faulty::{Fault, Gate, Keys, Operation, Rule};
 use alluvium_store::{Error, ObjectStore};

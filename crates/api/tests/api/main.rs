@@ -1,4 +1,5 @@
-//! The service as its clients see it: requests in, whole answers out, over stores in memory and a hand-turned clock.
+//! The service as its clients see it: requests in, whole answers out, over stores in memory and a hand-turned clock;
+//! what is kept in memory of a disk, over those of a server.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -11,6 +12,7 @@ mod configuration;
 mod copies;
 mod cors;
 mod failing;
+mod hot;
 mod lifecycle;
 mod many;
 mod objects;

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use alluvium_api::{Publisher, Publishers};
-use alluvium_catalog::Catalog;
 use alluvium_oss::{BucketName, ChannelConfig, ChannelName, Clock};
 use alluvium_store::Attributes;
 use serde_json::{Value, json};

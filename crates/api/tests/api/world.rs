@@ -1,18 +1,19 @@
 //! A service with a few accounts, and the only lines of the tests that know how to ask it.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use alluvium_api::{Api, Config, Limits, Publishers};
 use alluvium_catalog::{
-    AccessKey, Activity, Catalog, Lease, MemoryCatalog, NodeId, OpenSession, SegmentRecord, Statistics,
+    AccessKey, Activity, Catalog, Lease, MemoryCatalog, NodeId, OpenSession, SegmentRecord, SqliteCatalog, Statistics,
 };
 use alluvium_oss::xml::Element;
 use alluvium_oss::{
     Acl, BucketName, ChannelConfig, ChannelName, Clock, Domains, ManualClock, ObjectKey, OwnerId, Secret,
     SecurityToken, UnixTime, percent, sign,
 };
-use alluvium_store::{Attributes, FaultyStore, MemoryStore, ObjectStore, Put};
+use alluvium_store::{Attributes, FaultyStore, LocalStore, LocalStoreConfig, MemoryStore, ObjectStore, Put};
 use axum::Router;
 use axum::body::Body;
 use base64::Engine as _;
@@ -50,7 +51,7 @@ pub(crate) enum Form {
 pub(crate) struct World {
     router: Router,
     pub(crate) store: Arc<FaultyStore>,
-    pub(crate) catalog: Arc<MemoryCatalog>,
+    pub(crate) catalog: Arc<dyn Catalog>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) uploads: TempDir,
 }
@@ -68,19 +69,31 @@ impl World {
     }
 
     pub(crate) async fn with(limits: Limits) -> Self {
-        Self::made(limits, None).await
+        Self::made(limits, None, in_memory()).await
     }
 
-    /// A service that tells of these publishers.
-    pub(crate) async fn with_publishers(publishers: Arc<dyn Publishers>) -> Self {
-        let world = Self::made(Limits::default(), Some(publishers)).await;
+    /// A service over the backends that a server has, in this folder, with the buckets of [`with_buckets`](Self::with_buckets).
+    pub(crate) async fn on_disk(folder: &Path) -> Self {
+        let store = LocalStore::open(&folder.join("objects"), LocalStoreConfig::default()).unwrap();
+        let catalog = SqliteCatalog::open(&folder.join("catalog.sqlite")).unwrap();
+        let world = Self::made(Limits::default(), None, (Arc::new(store), Arc::new(catalog))).await;
         world.make_buckets().await;
         world
     }
 
-    async fn made(limits: Limits, publishers: Option<Arc<dyn Publishers>>) -> Self {
-        let store = Arc::new(FaultyStore::new(Arc::new(MemoryStore::new())));
-        let catalog = Arc::new(MemoryCatalog::new());
+    /// A service that tells of these publishers.
+    pub(crate) async fn with_publishers(publishers: Arc<dyn Publishers>) -> Self {
+        let world = Self::made(Limits::default(), Some(publishers), in_memory()).await;
+        world.make_buckets().await;
+        world
+    }
+
+    async fn made(
+        limits: Limits,
+        publishers: Option<Arc<dyn Publishers>>,
+        (store, catalog): (Arc<dyn ObjectStore>, Arc<dyn Catalog>),
+    ) -> Self {
+        let store = Arc::new(FaultyStore::new(store));
         let clock = Arc::new(ManualClock::new(UnixTime::from_secs(NOW_S)));
         let uploads = TempDir::new().unwrap();
         for (who, enabled) in [("alice", true), ("bob", true), ("gone", false)] {
@@ -323,6 +336,10 @@ impl World {
             .await
             .unwrap();
     }
+}
+
+fn in_memory() -> (Arc<dyn ObjectStore>, Arc<dyn Catalog>) {
+    (Arc::new(MemoryStore::new()), Arc::new(MemoryCatalog::new()))
 }
 
 /// Waits for what must come soon.

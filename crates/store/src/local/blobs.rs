@@ -239,7 +239,7 @@ impl Staged {
     }
 
     /// Copies the blob's bytes from what is left of `source`, makes them durable and returns their length and CRC-64.
-    pub(super) fn copy(&self, source: &mut File, source_path: &Path) -> Result<(u64, u64), Error> {
+    pub(super) fn copy(&self, source: &File, source_path: &Path) -> Result<(u64, u64), Error> {
         let mut copied = self.begin()?;
         copied.append(source, source_path)?;
         copied.finish()
@@ -322,7 +322,7 @@ impl<'a> Copied<'a> {
     }
 
     /// Adds what is left of `source`.
-    pub(super) fn append(&mut self, source: &mut File, source_path: &Path) -> Result<(), Error> {
+    pub(super) fn append(&mut self, mut source: &File, source_path: &Path) -> Result<(), Error> {
         loop {
             let count = match source.read(&mut self.buffer) {
                 Ok(0) => return Ok(()),

@@ -20,8 +20,10 @@ use super::{
     blobs::{BlobId, Blobs, Staged},
     body::Blob,
     failed,
+    hot::{Hot, Ticket},
     index::{self, Place},
     losses::Losses,
+    pieces::Pieces,
     readers::{Readers, Threads},
     store::LocalStoreConfig,
     writer::{Change, Command, Content},
@@ -35,6 +37,8 @@ pub(super) struct Inner {
     pub(super) blobs: Arc<Blobs>,
     pub(super) losses: Arc<Losses>,
     pub(super) readers: Arc<Readers>,
+    pub(super) hot: Arc<Hot>,
+    pub(super) pieces: Arc<Pieces>,
     pub(super) reads: Arc<Threads>,
     pub(super) writes: Threads,
     /// Once the kernel has failed to write a file back, its success at a second try proves nothing:
@@ -117,8 +121,8 @@ impl Inner {
         {
             return Ok(staged);
         }
-        let mut source = File::open(path).map_err(failed("read", path))?;
-        let (length, crc64) = staged.copy(&mut source, path)?;
+        let source = File::open(path).map_err(failed("read", path))?;
+        let (length, crc64) = staged.copy(&source, path)?;
         stated.verify(length, crc64)?;
         Ok(staged)
     }
@@ -135,11 +139,11 @@ impl Inner {
         let info = copy.info(&from.0, source, &to.1)?;
         let content = match content {
             Source::Inline(bytes) => Content::Inline(bytes),
-            Source::Blob(id, mut blob) => {
+            Source::Blob(id, blob) => {
                 let staged = self.blobs.stage()?;
                 let path = self.blobs.path(id);
                 // A second name for the same bytes, which never change; without links, or when the first name has gone by now, a copy.
-                if staged.link(&path).is_err() && staged.copy(&mut blob.file, &path)? != expected {
+                if staged.link(&path).is_err() && staged.copy(&blob.file, &path)? != expected {
                     return Err(Error::damaged(
                         &from.0,
                         &from.1,
@@ -182,14 +186,29 @@ impl Inner {
                 same_length(bucket, info, length)?;
                 Ok(Source::Blob(
                     id,
-                    Blob {
+                    Arc::new(Blob {
                         file,
                         bucket: bucket.clone(),
                         key: key.clone(),
-                    },
+                        pieces: Arc::clone(&self.pieces),
+                    }),
                 ))
             }
         })
+    }
+
+    /// As [`open`](Self::open), and keeps what was found for those who ask next, where the ticket lets it.
+    pub(super) fn open_to_keep(
+        &self,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        ticket: Option<Ticket>,
+    ) -> Result<(ObjectInfo, Source), Error> {
+        let (info, source) = self.open(bucket, key)?;
+        if let Some(ticket) = ticket {
+            self.hot.keep(ticket, bucket, &info, &source);
+        }
+        Ok((info, source))
     }
 
     /// Looks a row up and goes to its bytes; when they are gone, looks again: most likely they were replaced meanwhile.
@@ -289,7 +308,7 @@ impl Drop for Adoption<'_> {
 /// An object's bytes, ready to be read.
 pub(super) enum Source {
     Inline(Bytes),
-    Blob(BlobId, Blob),
+    Blob(BlobId, Arc<Blob>),
 }
 
 /// Why an object's bytes could not be reached.

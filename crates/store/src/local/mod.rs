@@ -55,11 +55,13 @@
 mod blobs;
 mod body;
 mod disk;
+mod hot;
 mod index;
 mod inner;
 mod losses;
 mod multipart;
 mod opened;
+mod pieces;
 mod readers;
 #[cfg(test)]
 mod simulation;

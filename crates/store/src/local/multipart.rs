@@ -105,8 +105,8 @@ impl Inner {
         let mut joined = staged.begin()?;
         for part in parts {
             let path = self.blobs.path(part.blob);
-            let mut source = File::open(&path).map_err(|error| self.lost(upload, part, error))?;
-            joined.append(&mut source, &path)?;
+            let source = File::open(&path).map_err(|error| self.lost(upload, part, error))?;
+            joined.append(&source, &path)?;
         }
         let (length, crc64) = joined.finish()?;
         verify(length, crc64)?;

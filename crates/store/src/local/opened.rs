@@ -15,7 +15,9 @@ use tokio::sync::mpsc;
 use super::{
     blobs::{BlobId, Blobs},
     disk::Disk,
-    failed, index,
+    failed,
+    hot::Hot,
+    index,
     inner::Inner,
     losses::Losses,
     readers::{Readers, Threads},
@@ -67,6 +69,7 @@ impl Opened {
         let (sweep, wake) = sync_channel(1);
         let readers = Arc::new(Readers::new(index.clone()));
         let losses = Arc::new(Losses::new());
+        let hot = Arc::new(Hot::new(config.hot_bytes_max, config.hot_files_max));
         Ok(Self {
             sweeper: Sweeper {
                 readers: Arc::clone(&readers),
@@ -76,7 +79,7 @@ impl Opened {
             writer: Writer::new(
                 connection,
                 index,
-                (Arc::clone(&blobs), Arc::clone(&losses)),
+                (Arc::clone(&blobs), Arc::clone(&losses), Arc::clone(&hot)),
                 settled,
                 sweep,
             ),
@@ -87,6 +90,8 @@ impl Opened {
                 blobs,
                 losses,
                 readers,
+                hot,
+                pieces: Arc::default(),
                 reads: Arc::new(Threads::new(config.reads_max)),
                 writes: Threads::new(config.writes_max),
                 distrust_files: AtomicBool::new(false),

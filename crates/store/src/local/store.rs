@@ -1,13 +1,15 @@
-use std::{path::Path, sync::Arc};
+use std::{ops::Range, path::Path, sync::Arc};
 
 use alluvium_oss::{BucketName, ObjectAcl, ObjectKey};
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use tokio::sync::oneshot;
 
 use super::{
-    body,
+    body::{self, Blob, Reading},
     disk::{Disk, RealDisk},
+    hot::{self, Look, Ready, Room},
     index,
     inner::{Inner, Source, writer_gone},
     opened::Opened,
@@ -40,6 +42,11 @@ pub struct LocalStoreConfig {
     pub writes_max: usize,
     /// Changes that wait for the writer; beyond them callers wait.
     pub queue_length_max: usize,
+    /// Memory for objects that are asked for again and again: their facts, and the bytes of those that have no more than an
+    /// eighth of it.
+    pub hot_bytes_max: usize,
+    /// Blobs that stay open because they are asked for again and again.
+    pub hot_files_max: usize,
 }
 
 impl Default for LocalStoreConfig {
@@ -49,6 +56,8 @@ impl Default for LocalStoreConfig {
             reads_max: 16,
             writes_max: 64,
             queue_length_max: 1024,
+            hot_bytes_max: 16 * 1024 * 1024,
+            hot_files_max: 64,
         }
     }
 }
@@ -92,6 +101,37 @@ impl LocalStore {
         let told = joined(staging).await?;
         committed.map_err(|_| writer_gone())?.map(|()| told)
     }
+
+    /// Begins to read an object that is ready: what its body begins with, and the blob where there is more.
+    async fn begin_hot(&self, object: &Ready, range: Option<RangeRequest>, room: Option<Room>) -> Result<Begun, Error> {
+        let range = RangeRequest::resolve_or_whole(range, object.info.length)?;
+        let (first, blob) = match (&object.content, room) {
+            (hot::Content::Inline(bytes), _) => (slice(bytes, &range), None),
+            (hot::Content::Blob(blob), Some(room)) => {
+                let (inner, blob, length) = (Arc::clone(&self.inner), Arc::clone(blob), object.info.length);
+                let read = move || Ok(inner.hot.fill(room, blob.read_whole(length)?));
+                (slice(&self.inner.reads.run(read).await?, &range), None)
+            }
+            (hot::Content::Blob(blob), None) => {
+                let first = match blob.read_cached(&range)? {
+                    Some(first) => first,
+                    None => {
+                        let (blob, range) = (Arc::clone(blob), range.clone());
+                        self.inner.reads.run(move || blob.read(&range)).await?
+                    }
+                };
+                (first, Some(Arc::clone(blob)))
+            }
+        };
+        Ok((object.info.clone(), range, first, blob))
+    }
+}
+
+/// Facts, the range that is sent, its first piece, and where the rest of it is.
+type Begun = (ObjectInfo, Range<u64>, Bytes, Option<Arc<Blob>>);
+
+fn slice(bytes: &Bytes, range: &Range<u64>) -> Bytes {
+    bytes.slice(range.start as usize..range.end as usize)
 }
 
 #[cfg(test)]
@@ -121,6 +161,14 @@ impl LocalStore {
         let linked = staged.path();
         staged.leave_open();
         linked
+    }
+
+    /// The keys of the objects that are ready to be sent, sorted.
+    pub(super) fn ready(&self) -> Vec<String> {
+        let ready = self.inner.hot.ready();
+        let mut keys: Vec<_> = ready.iter().map(|object| object.info.key.as_str().to_owned()).collect();
+        keys.sort();
+        keys
     }
 
     pub(super) fn distrust_files(&self) {
@@ -158,21 +206,26 @@ impl ObjectStore for LocalStore {
     }
 
     async fn get(&self, bucket: &BucketName, key: &ObjectKey, range: Option<RangeRequest>) -> Result<Object, Error> {
-        let inner = Arc::clone(&self.inner);
-        let (bucket, key) = (bucket.clone(), key.clone());
-        let read = move || {
-            let (info, source) = inner.open(&bucket, &key)?;
-            let range = RangeRequest::resolve_or_whole(range, info.length)?;
-            let (first, blob) = match source {
-                Source::Inline(bytes) => (bytes.slice(range.start as usize..range.end as usize), None),
-                Source::Blob(_, blob) => (blob.read(&range)?, Some(blob)),
-            };
-            Ok((info, range, first, blob))
+        let ((info, range, first, blob), reading) = match self.inner.hot.look(bucket, key) {
+            Look::Ready(object, room) => (self.begin_hot(&object, range, room).await?, Reading::Cached),
+            Look::Absent(ticket) => {
+                let inner = Arc::clone(&self.inner);
+                let (bucket, key) = (bucket.clone(), key.clone());
+                let read = move || {
+                    let (info, source) = inner.open_to_keep(&bucket, &key, ticket)?;
+                    let range = RangeRequest::resolve_or_whole(range, info.length)?;
+                    let (first, blob) = match source {
+                        Source::Inline(bytes) => (slice(&bytes, &range), None),
+                        Source::Blob(_, blob) => (blob.read(&range)?, Some(blob)),
+                    };
+                    Ok((info, range, first, blob))
+                };
+                (self.inner.reads.run(read).await?, Reading::OnThreads)
+            }
         };
-        let (info, range, first, blob) = self.inner.reads.run(read).await?;
         let body = match blob {
             Some(blob) if (first.len() as u64) < range.end - range.start => {
-                body::stream(Arc::clone(&self.inner.reads), blob, range.clone(), first)
+                body::stream(Arc::clone(&self.inner.reads), blob, range.clone(), first, reading)
             }
             _ => stream::iter((!first.is_empty()).then_some(Ok(first))).boxed(),
         };

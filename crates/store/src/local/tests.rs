@@ -6,18 +6,18 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use alluvium_oss::{BucketName, ObjectKey, UnixTime};
+use alluvium_oss::{Acl, BucketName, ObjectAcl, ObjectKey, UnixTime};
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
 use tempfile::TempDir;
 
 use super::{
     blobs::{BLOBS_PER_FOLDER, BlobId},
-    body::PIECE_BYTES,
     index,
+    pieces::PIECE_BYTES,
     store::*,
 };
-use crate::{Attributes, Body, Condition, Error, ListQuery, ObjectStore, Put, crc64};
+use crate::{Attributes, Body, Condition, Error, ListQuery, ObjectStore, Put, RangeRequest, crc64};
 
 fn bucket() -> BucketName {
     BucketName::parse("bucket").unwrap()
@@ -427,5 +427,132 @@ async fn a_put_whose_future_is_dropped_happens_whole_or_not_at_all() {
     assert_eq!(objects.len(), blobs(&store).len());
     for info in objects {
         assert_eq!(crc64(&bytes(&store, info.key.as_str()).await.unwrap()), info.crc64);
+    }
+}
+
+/// Readers run all the time, so that what they have read meets puts at every stage.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_sees_no_older_object_than_was_answered_before() {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    };
+
+    const PUTS: usize = 200;
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(open(&folder));
+    // One lives in the index, one in a blob, and one in the one and the other by turns.
+    let body = |name: &str, number: usize| {
+        let is_large = name == "large" || (name == "both" && number % 2 == 1);
+        let text = format!("{number:08}");
+        match is_large {
+            true => Bytes::from(text.repeat(8 * 1024)),
+            false => Bytes::from(text),
+        }
+    };
+    let mut tasks = Vec::new();
+    for name in ["small", "large", "both"] {
+        store.put(&bucket(), &key(name), put(body(name, 0))).await.unwrap();
+        let answered = Arc::new(AtomicUsize::new(0));
+        for _ in 0..2 {
+            let (store, answered) = (Arc::clone(&store), Arc::clone(&answered));
+            tasks.push(tokio::spawn(async move {
+                while answered.load(SeqCst) < PUTS {
+                    let least = answered.load(SeqCst);
+                    let object = store.get(&bucket(), &key(name), None).await.unwrap();
+                    let (info, bytes) = (object.info.clone(), object.bytes().await.unwrap());
+                    let number: usize = std::str::from_utf8(&bytes[..8]).unwrap().parse().unwrap();
+                    assert!(number >= least, "{name}: {number} after {least}");
+                    assert_eq!((info.length, info.crc64), (bytes.len() as u64, crc64(&bytes)));
+                    tokio::task::yield_now().await;
+                }
+            }));
+        }
+        let store = Arc::clone(&store);
+        tasks.push(tokio::spawn(async move {
+            for number in 1..=PUTS {
+                store.put(&bucket(), &key(name), put(body(name, number))).await.unwrap();
+                answered.store(number, SeqCst);
+            }
+        }));
+    }
+    for task in tasks {
+        task.await.unwrap();
+    }
+}
+
+async fn heat(store: &LocalStore, name: &str) {
+    for _ in 0..8 {
+        bytes(store, name).await.unwrap();
+    }
+    assert!(store.ready().contains(&name.to_owned()), "{name}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_hot_object_that_is_changed_or_deleted_is_what_it_is_now() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    for (name, body) in [("small", Bytes::from("old")), ("large", large(1))] {
+        let name = &key(name);
+        store.put(&bucket(), name, put(body.clone())).await.unwrap();
+        heat(&store, name.as_str()).await;
+        let acl = ObjectAcl::Own(Acl::Private);
+        store.set_acl(&bucket(), name, acl).await.unwrap();
+        let object = store.get(&bucket(), name, None).await.unwrap();
+        assert_eq!(object.info.attributes.acl, acl);
+
+        heat(&store, name.as_str()).await;
+        let before = store.get(&bucket(), name, None).await.unwrap();
+        store.delete(&bucket(), name).await.unwrap();
+        let gone = store.get(&bucket(), name, None).await.map(drop);
+        assert!(matches!(gone, Err(Error::NotFound { .. })));
+        assert_eq!(store.ready(), [""; 0]);
+        assert!(blobs(&store).is_empty());
+        assert_eq!(before.bytes().await, Ok(body), "a reader in progress is not disturbed");
+
+        store.put(&bucket(), name, put("new")).await.unwrap();
+        heat(&store, name.as_str()).await;
+        let refused = store.put(&bucket(), name, put("refused").when(Condition::Absent)).await;
+        assert!(matches!(refused, Err(Error::Exists { .. })));
+        assert_eq!(bytes(&store, name.as_str()).await.as_deref(), Ok(&b"new"[..]));
+        store.delete(&bucket(), name).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_hot_object_is_read_in_ranges_and_from_the_disk_when_the_system_has_forgotten_it() {
+    let folder = tempfile::tempdir().unwrap();
+    // Too little for its bytes.
+    let config = LocalStoreConfig {
+        hot_bytes_max: PIECE_BYTES as usize,
+        ..LocalStoreConfig::default()
+    };
+    let store = LocalStore::open(folder.path(), config).unwrap();
+    let body: Bytes = (0..5 * PIECE_BYTES / 2).map(|at| (at / 1000) as u8).collect();
+    store.put(&bucket(), &key("k"), put(body.clone())).await.unwrap();
+    heat(&store, "k").await;
+    let blob = fs::File::open(&blobs(&store)[0]).unwrap();
+    let read = async |range: std::ops::Range<usize>| {
+        let asked = RangeRequest::Between(range.start as u64, range.end as u64 - 1);
+        let object = store.get(&bucket(), &key("k"), Some(asked)).await.unwrap();
+        assert!(object.bytes().await.unwrap() == body.slice(range));
+    };
+    let piece = PIECE_BYTES as usize;
+    // From where on, and how much; all of it without a length.
+    for forgotten in [
+        None,
+        Some((0, 1)),
+        Some((0, 0)),
+        Some((piece, 0)),
+        Some((piece / 2, piece)),
+    ] {
+        if let Some((from, length)) = forgotten {
+            let length = std::num::NonZeroU64::new(length as u64);
+            rustix::fs::fadvise(&blob, from as u64, length, rustix::fs::Advice::DontNeed).unwrap();
+        }
+        assert_eq!(bytes(&store, "k").await.unwrap(), body);
+        read(10..11).await;
+        read(piece - 1..2 * piece + 1).await;
+        read(0..body.len()).await;
     }
 }

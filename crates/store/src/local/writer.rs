@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     blobs::{BLOBS_PER_FOLDER, BlobId, Blobs, Staged},
+    hot::{Changing, Hot},
     index::{self, Place},
     losses::Losses,
     uploads,
@@ -69,6 +70,7 @@ pub(super) struct Writer {
     index: PathBuf,
     blobs: Arc<Blobs>,
     losses: Arc<Losses>,
+    hot: Arc<Hot>,
     /// Blobs of puts whose commit failed: a row may name them still, until another commit succeeds. At most those of one batch,
     /// and blobs that could not be removed.
     uncertain: Vec<BlobId>,
@@ -82,7 +84,7 @@ impl Writer {
     pub(super) fn new(
         connection: Connection,
         index: PathBuf,
-        (blobs, losses): (Arc<Blobs>, Arc<Losses>),
+        (blobs, losses, hot): (Arc<Blobs>, Arc<Losses>, Arc<Hot>),
         settled: BlobId,
         sweep: SyncSender<()>,
     ) -> Self {
@@ -91,6 +93,7 @@ impl Writer {
             index,
             blobs,
             losses,
+            hot,
             uncertain: Vec::new(),
             settled,
             sweep,
@@ -117,6 +120,7 @@ impl Writer {
         self.roll_back();
         let (changes, replies): (Vec<_>, Vec<_>) =
             batch.into_iter().map(|command| (command.change, command.reply)).unzip();
+        let mut changing = self.hot.change(changes.iter().filter_map(Change::object));
         let outcomes = match self
             .settle()
             .and_then(|()| self.sync_folders(&changes))
@@ -126,13 +130,14 @@ impl Writer {
                 // A commit that fails may have lost them, too.
                 let losers = changes.iter().filter_map(Change::loser);
                 losers.for_each(|(bucket, key)| self.losses.count(bucket, key));
-                self.conclude(changes, applied)
+                self.conclude(changes, applied, &mut changing)
             }
             Err(error) => {
                 tracing::warn!(%error, changes = changes.len(), "changes of the index failed");
                 vec![Err(error); replies.len()]
             }
         };
+        drop(changing);
         for (reply, outcome) in replies.into_iter().zip(outcomes) {
             // Whoever asked may have gone; the change stands.
             let _ = reply.send(outcome);
@@ -198,7 +203,12 @@ impl Writer {
     }
 
     /// Commits, and decides what becomes of the blobs.
-    fn conclude(&mut self, changes: Vec<Change>, applied: Vec<Result<Applied, Error>>) -> Vec<Result<(), Error>> {
+    fn conclude(
+        &mut self,
+        changes: Vec<Change>,
+        applied: Vec<Result<Applied, Error>>,
+        changing: &mut Changing,
+    ) -> Vec<Result<(), Error>> {
         let committed = self.blobs.disk.commit(&self.connection).map_err(failed(&self.index));
         if let Err(error) = &committed {
             tracing::warn!(%error, changes = changes.len(), "a commit of the index failed");
@@ -207,7 +217,11 @@ impl Writer {
         let mut sweep = false;
         let mut outcomes = Vec::with_capacity(changes.len());
         for (change, applied) in changes.into_iter().zip(applied) {
-            let staged = change.into_staged();
+            let change = match (&applied, &committed) {
+                (Ok(_), Ok(())) => change.renew(changing),
+                _ => Some(change),
+            };
+            let staged = change.and_then(Change::into_staged);
             outcomes.push(match (applied, &committed) {
                 (Ok(applied), Ok(())) => {
                     staged.into_iter().for_each(Staged::keep);
@@ -262,6 +276,32 @@ impl Change {
             | Self::PutPart { .. }
             | Self::AbortUpload(_)
             | Self::Forget(_) => None,
+        }
+    }
+
+    /// The object that it changes.
+    fn object(&self) -> Option<(&BucketName, &ObjectKey)> {
+        match self {
+            Self::Put { bucket, info, .. } => Some((bucket, &info.key)),
+            Self::CompleteUpload { upload, .. } => Some((&upload.bucket, &upload.key)),
+            Self::Delete { bucket, key } | Self::SetAcl { bucket, key, .. } => Some((bucket, key)),
+            Self::BeginUpload(_) | Self::PutPart { .. } | Self::AbortUpload(_) | Self::Forget(_) => None,
+        }
+    }
+
+    /// Tells what a small object is, now that this is durable; what else there was to do is given back.
+    fn renew(self, changing: &mut Changing) -> Option<Self> {
+        match self {
+            Self::Put {
+                bucket,
+                info,
+                content: Content::Inline(bytes),
+                ..
+            } => {
+                changing.renew(bucket, *info, bytes);
+                None
+            }
+            other => Some(other),
         }
     }
 
@@ -452,7 +492,13 @@ mod tests {
             let blobs = Arc::new(Blobs::new(Arc::new(RealDisk), blobs_folder, BlobId(next)));
             let (sweep, woken) = sync_channel(1);
             Self {
-                writer: Writer::new(connection, index, (blobs, Arc::new(Losses::new())), BlobId(0), sweep),
+                writer: Writer::new(
+                    connection,
+                    index,
+                    (blobs, Arc::new(Losses::new()), Arc::new(Hot::new(1 << 20, 8))),
+                    BlobId(0),
+                    sweep,
+                ),
                 woken,
                 _folder: folder,
             }

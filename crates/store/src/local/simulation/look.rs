@@ -8,8 +8,14 @@ use super::{
     world::{Fact, World},
 };
 use crate::{
-    ListQuery, UploadQuery,
-    local::{index, inner::Source, opened::Opened, uploads},
+    ListQuery, UploadQuery, crc64,
+    local::{
+        hot::{Content, Look},
+        index,
+        inner::Source,
+        opened::Opened,
+        uploads,
+    },
 };
 
 /// What a store is found to hold.
@@ -65,6 +71,41 @@ impl Simulation {
             self.worlds
         );
         self.worlds = vec![found];
+    }
+
+    /// Asks for all objects, as those do who watch; what is ready to be sent is what the index says.
+    pub(super) fn read(store: &Opened) {
+        let inner = &store.inner;
+        let all = ListQuery {
+            limit: 1000,
+            ..ListQuery::default()
+        };
+        let page = inner.readers.with(|index| index::list(index, &bucket(), &all));
+        let objects = page.expect("the index can be read").objects;
+        for object in inner.hot.ready() {
+            let info = objects.iter().find(|info| info.key == object.info.key);
+            assert_eq!(Some(&object.info), info);
+            let bytes = match &object.content {
+                Content::Inline(bytes) => bytes.clone(),
+                Content::Blob(blob) => blob.read(&(0..object.info.length)).expect("a blob can be read"),
+            };
+            assert_eq!(crc64(&bytes), object.info.crc64, "{:?}", object.info.key);
+        }
+        for info in objects {
+            match inner.hot.look(&bucket(), &info.key) {
+                Look::Absent(ticket) => {
+                    let opened = inner.open_to_keep(&bucket(), &info.key, ticket);
+                    opened.expect("what has a row can be read");
+                }
+                Look::Ready(object, Some(room)) => {
+                    if let Content::Blob(blob) = &object.content {
+                        let bytes = blob.read_whole(info.length).expect("a blob can be read");
+                        assert_eq!(crc64(&inner.hot.fill(room, bytes)), info.crc64);
+                    }
+                }
+                Look::Ready(_, None) => {}
+            }
+        }
     }
 
     fn check_bytes(&self, what: &dyn fmt::Debug, length: u64, crc64: u64, found: &[u8]) {

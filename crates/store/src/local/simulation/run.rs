@@ -156,6 +156,9 @@ impl Simulation {
                 1..4 => self.commit(store, &mut waiting),
                 _ => waiting.extend(self.ask(store)),
             }
+            if !self.disk.has_crashed() {
+                Self::read(store);
+            }
         }
         if self.disk.has_crashed() {
             return;
@@ -554,6 +557,8 @@ const CONFIG: LocalStoreConfig = LocalStoreConfig {
     reads_max: 1,
     writes_max: 1,
     queue_length_max: 1,
+    hot_bytes_max: 4096,
+    hot_files_max: 1,
 };
 
 const EPERM: i32 = 1;
