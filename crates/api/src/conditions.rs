@@ -3,7 +3,6 @@
 use alluvium_oss::UnixTime;
 use alluvium_store::ObjectInfo;
 
-use crate::object::copy_source;
 use crate::request::Headers;
 
 /// What the conditions of a read leave to do.
@@ -19,29 +18,45 @@ pub(crate) enum Verdict {
 
 /// Weighs the conditions of a request against an object. A date that cannot be read is no condition.
 pub(crate) fn weigh(headers: &Headers, info: &ObjectInfo) -> Verdict {
-    weigh_prefixed(headers, "", info)
+    weigh_named(
+        headers,
+        ["if-match", "if-unmodified-since", "if-none-match", "if-modified-since"],
+        info,
+    )
 }
 
 /// The same, of the source of a copy.
 pub(crate) fn weigh_source(headers: &Headers, info: &ObjectInfo) -> Verdict {
-    weigh_prefixed(headers, &format!("{}-", copy_source::HEADER), info)
+    weigh_named(
+        headers,
+        [
+            "x-oss-copy-source-if-match",
+            "x-oss-copy-source-if-unmodified-since",
+            "x-oss-copy-source-if-none-match",
+            "x-oss-copy-source-if-modified-since",
+        ],
+        info,
+    )
 }
 
-fn weigh_prefixed(headers: &Headers, prefix: &str, info: &ObjectInfo) -> Verdict {
-    let value = |name| headers.value(&format!("{prefix}{name}"));
-    let date = |name| value(name).and_then(UnixTime::parse_http_date);
-    let wanted = match value("if-match") {
+fn weigh_named(headers: &Headers, names_of: [&str; 4], info: &ObjectInfo) -> Verdict {
+    let [matches, unmodified_since, matches_none, modified_since] = names_of.map(|name| headers.value(name));
+    let wanted = match matches {
         Some(tags) => names(tags, &info.etag),
-        None => date("if-unmodified-since").is_none_or(|date| whole_second(info.modified) <= date),
+        None => date(unmodified_since).is_none_or(|date| whole_second(info.modified) <= date),
     };
     if !wanted {
         return Verdict::Failed;
     }
-    let known = match value("if-none-match") {
+    let known = match matches_none {
         Some(tags) => names(tags, &info.etag),
-        None => date("if-modified-since").is_some_and(|date| whole_second(info.modified) <= date),
+        None => date(modified_since).is_some_and(|date| whole_second(info.modified) <= date),
     };
     if known { Verdict::NotModified } else { Verdict::Send }
+}
+
+fn date(value: Option<&str>) -> Option<UnixTime> {
+    value.and_then(UnixTime::parse_http_date)
 }
 
 /// Whether a range may be cut from this object: false when `If-Range` names another one (RFC 9110, 13.1.5).

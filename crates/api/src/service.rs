@@ -11,7 +11,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
 use futures_util::FutureExt;
-use http::{HeaderValue, Method, header};
+use http::{HeaderName, HeaderValue, Method, header};
 
 use crate::authenticate::{self, Caller};
 use crate::config::Config;
@@ -85,7 +85,8 @@ impl Api {
         })
     }
 
-    async fn answer(&self, request: axum::extract::Request) -> Response {
+    /// The answer to a request, whatever its path.
+    pub async fn answer(&self, request: axum::extract::Request) -> Response {
         let started = Instant::now();
         let now = self.0.clock.now();
         let request_id = request_id();
@@ -131,7 +132,7 @@ impl Api {
         );
         headers.insert(header::SERVER, HeaderValue::from_static("AliyunOSS"));
         headers.insert(
-            "x-oss-request-id",
+            HeaderName::from_static("x-oss-request-id"),
             HeaderValue::try_from(&*request_id).expect("hex is a header value"),
         );
         let read = read.as_ref().ok();
@@ -184,6 +185,17 @@ impl Api {
             referer::check(call).await?;
         }
         match operation {
+            // All that viewers ask, apart from what else there is: its future is small.
+            Operation::GetObject => object::get_object::answer(call).await,
+            other => Box::pin(other.perform(call, body)).await,
+        }
+    }
+}
+
+impl Operation {
+    async fn perform(self, call: &Call<'_>, body: Body) -> Result<Response, Error> {
+        let request = call.request;
+        match self {
             Operation::ListBuckets if call.caller == Caller::Anonymous && request.is_from_browser() => {
                 Ok(respond::console())
             }
@@ -242,8 +254,9 @@ impl Api {
 
 /// 24 upper-case hexadecimal digits, as clients expect them.
 fn request_id() -> String {
-    rand::random::<[u8; 12]>()
-        .iter()
-        .map(|byte| format!("{byte:02X}"))
+    let bytes = rand::random::<[u8; 12]>();
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits
+        .map(|digit| char::from(b"0123456789ABCDEF"[usize::from(digit)]))
         .collect()
 }

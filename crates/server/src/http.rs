@@ -9,9 +9,8 @@ use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
-use axum::extract::{ConnectInfo, Request};
+use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
@@ -20,7 +19,6 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt;
 use tracing::debug;
 
 use crate::panics;
@@ -47,23 +45,29 @@ const LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(2);
 /// The bucket API has no code for it: no request has come that could be answered in XML.
 const TOO_SLOW: &str = "the header of the request did not arrive in time\n";
 
+/// What answers the requests of all connections.
+pub(crate) trait Answer: Clone + Send + 'static {
+    /// The answer to one request.
+    fn answer(self, request: Request) -> impl Future<Output = Response> + Send;
+}
+
 /// Serves one HTTP/1.1 connection; when `stop` is cancelled, the request under way is finished first.
-pub(crate) async fn serve<S>(socket: S, peer: SocketAddr, router: Router, limits: Limits, stop: CancellationToken)
+pub(crate) async fn serve<S>(socket: S, peer: SocketAddr, service: impl Answer, limits: Limits, stop: CancellationToken)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let pace = Pace::new(limits);
     let of_requests = pace.clone();
-    let service = hyper::service::service_fn(move |request: Request<hyper::body::Incoming>| {
+    let answers = hyper::service::service_fn(move |request: Request<hyper::body::Incoming>| {
         let pace = of_requests.clone();
         pace.serving();
-        let answer = answer(router.clone(), request.map(Body::new), peer);
+        let answer = answer(service.clone(), request.map(Body::new), peer);
         async move { Ok::<_, std::convert::Infallible>(answer.await.map(|body| pace.until_sent(body))) }
     });
     let mut connection = http1::Builder::new()
         .max_buf_size(HEADER_BYTES_MAX)
         .max_headers(HEADERS_MAX)
-        .serve_connection(TokioIo::new(Paced::new(socket, pace.clone())), service);
+        .serve_connection(TokioIo::new(Paced::new(socket, pace.clone())), answers);
     let mut stopped = pin!(stop.cancelled());
     let mut is_stopping = false;
     let mut due = pin!(sleep_until(Instant::now()));
@@ -79,7 +83,9 @@ where
         let Some((wait, until)) = pace.deadline() else {
             return Poll::Pending;
         };
-        if due.deadline() != until {
+        // Deadlines move with every request, and nearly always away: a timer that runs out too early is set again, which
+        // costs less than to set it each time.
+        if until < due.deadline() || (due.as_mut().poll(context).is_ready() && until > due.deadline()) {
             due.as_mut().reset(until);
         }
         due.as_mut().poll(context).map(|()| Err(wait))
@@ -105,21 +111,20 @@ async fn say_too_slow(socket: &mut (impl AsyncWrite + Unpin)) -> std::io::Result
     socket.shutdown().await
 }
 
-/// The router's answer; a mistake of ours is answered too, and ends nothing but this request's connection.
-async fn answer(router: Router, mut request: Request, peer: SocketAddr) -> Response {
-    request.extensions_mut().insert(ConnectInfo(peer));
+/// The service's answer; a mistake of ours is answered too, and ends nothing but this request's connection.
+async fn answer(service: impl Answer, request: Request, peer: SocketAddr) -> Response {
     // A length beside this has been taken away by now, so it cannot be known whether a proxy in front has gone by that
     // one, and takes the rest of the body for another's request (RFC 9112, 6.1).
     let is_last = request.headers().contains_key(header::TRANSFER_ENCODING);
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let answered = AssertUnwindSafe(router.oneshot(request)).catch_unwind().await;
+    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let answered = AssertUnwindSafe(service.answer(request)).catch_unwind().await;
     let (mut response, is_last) = match answered {
-        Ok(Ok(response)) => (response, is_last),
+        Ok(response) => (response, is_last),
         Err(panic) => {
             panics::report(
                 "an HTTP request",
                 &panic,
-                &format_args!("{peer} asked {method} {path:?}"),
+                &format_args!("{peer} asked {method} {:?}", uri.path()),
             );
             (StatusCode::INTERNAL_SERVER_ERROR.into_response(), true)
         }

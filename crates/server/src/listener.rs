@@ -6,9 +6,9 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use alluvium_api::Api;
 use alluvium_ingest::{Full, Gate, Ingest, Pass, Seldom};
 use anyhow::{Context, Result};
-use axum::Router;
 use futures_util::FutureExt;
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
@@ -20,6 +20,7 @@ use tracing::{debug, error, warn};
 
 use crate::http;
 use crate::panics;
+use crate::paths::Paths;
 use crate::workers::Workers;
 
 /// Connections that wait to be accepted.
@@ -41,7 +42,7 @@ const TLS_HANDSHAKE: u8 = 0x16;
 #[derive(Clone)]
 pub(crate) struct Door {
     pub(crate) ingest: Arc<Ingest>,
-    pub(crate) http: Router,
+    pub(crate) http: Paths<Api>,
     pub(crate) http_limits: http::Limits,
     pub(crate) gate: Gate,
     pub(crate) workers: Workers,

@@ -3,14 +3,17 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use alluvium_api::Api;
 use alluvium_oss::{Addressing, Domains};
 use axum::Router;
 use axum::extract::Request;
 use axum::http::{StatusCode, header};
-use axum::response::Redirect;
+use axum::response::{Redirect, Response};
 use axum::routing::get;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
+
+use crate::http::Answer;
 
 /// No bucket is called `-`; but a bucket with a host name of its own may have any key below it.
 const OWN_PATHS: &str = "/-/";
@@ -18,17 +21,46 @@ const OWN_PATHS: &str = "/-/";
 /// Of these the API answers those that want a signature.
 const API_PATHS: &str = "/-/api/";
 
-/// Serves the server's own paths where the host is no bucket's, and gives everything else to `api`.
-pub(crate) fn router(api: Router, domains: Domains, ready: Arc<AtomicBool>, stop: CancellationToken) -> Router {
-    let own = own(ready, stop);
-    Router::new().fallback(move |request: Request| {
-        let router = if is_own(&domains, &request) {
+/// Serves the server's own paths where the host is no bucket's, and gives everything else to the API.
+pub(crate) struct Paths<A>(Arc<Shared<A>>);
+
+struct Shared<A> {
+    own: Router,
+    api: A,
+    domains: Domains,
+}
+
+impl<A> Paths<A> {
+    pub(crate) fn new(api: A, domains: Domains, ready: Arc<AtomicBool>, stop: CancellationToken) -> Self {
+        let own = own(ready, stop);
+        Self(Arc::new(Shared { own, api, domains }))
+    }
+}
+
+impl<A> Clone for Paths<A> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<A: Answer + Sync> Answer for Paths<A> {
+    async fn answer(self, request: Request) -> Response {
+        let Shared { own, api, domains } = &*self.0;
+        if is_own(domains, &request) {
             own.clone()
+                .oneshot(request)
+                .await
+                .unwrap_or_else(|never| match never {})
         } else {
-            api.clone()
-        };
-        router.oneshot(request)
-    })
+            api.clone().answer(request).await
+        }
+    }
+}
+
+impl Answer for Api {
+    async fn answer(self, request: Request) -> Response {
+        Api::answer(&self, request).await
+    }
 }
 
 fn own(ready: Arc<AtomicBool>, stop: CancellationToken) -> Router {
@@ -50,13 +82,15 @@ fn own(ready: Arc<AtomicBool>, stop: CancellationToken) -> Router {
 }
 
 fn is_own(domains: &Domains, request: &Request) -> bool {
+    let path = request.uri().path();
+    if !path.starts_with(OWN_PATHS) || path.starts_with(API_PATHS) {
+        return false;
+    }
     let host = request
         .uri()
         .host()
         .or_else(|| request.headers().get(header::HOST)?.to_str().ok());
-    let of_a_bucket = host.is_some_and(|host| matches!(domains.resolve(host), Addressing::Bucket(_)));
-    let path = request.uri().path();
-    path.starts_with(OWN_PATHS) && !path.starts_with(API_PATHS) && !of_a_bucket
+    !host.is_some_and(|host| matches!(domains.resolve(host), Addressing::Bucket(_)))
 }
 
 #[cfg(test)]
@@ -67,12 +101,12 @@ mod tests {
     async fn status(host: &str, path: &str, ready: bool) -> StatusCode {
         let api = Router::new().fallback(|| std::future::ready(StatusCode::IM_A_TEAPOT));
         let domains = Domains::new(["example.com".to_owned()], []);
-        let router = router(api, domains, Arc::new(AtomicBool::new(ready)), CancellationToken::new());
+        let paths = Paths::new(api, domains, Arc::new(AtomicBool::new(ready)), CancellationToken::new());
         let request = Request::get(path)
             .header(header::HOST, host)
             .body(Body::empty())
             .unwrap();
-        router.oneshot(request).await.unwrap().status()
+        paths.answer(request).await.status()
     }
 
     #[tokio::test]

@@ -24,7 +24,7 @@ use crate::clock::SystemClock;
 use crate::descriptors;
 use crate::http;
 use crate::listener::{self, Door};
-use crate::paths;
+use crate::paths::Paths;
 use crate::publishers::Running;
 use crate::settings::Settings;
 use crate::workers::Workers;
@@ -120,7 +120,7 @@ impl Server {
         let connections = TaskTracker::new();
         let door = Door {
             ingest: Arc::clone(&ingest),
-            http: paths::router(api.router(), domains, Arc::clone(&ready), stop.clone()),
+            http: Paths::new(api, domains, Arc::clone(&ready), stop.clone()),
             http_limits: http::Limits {
                 header_timeout: Duration::from_secs(settings.http.header_timeout_s),
                 idle_timeout: Duration::from_secs(settings.http.idle_timeout_s),

@@ -20,11 +20,12 @@ pub(crate) fn identify(response: &mut Response, info: &ObjectInfo) {
 
 /// Everything that is said of an object besides its bytes (contract, 4.4).
 pub(crate) fn describe(response: &mut Response, info: &ObjectInfo) {
+    response.headers_mut().reserve(HEADERS_USUAL);
     identify(response, info);
     respond::set(response, CRC64, &info.crc64.to_string());
     let headers = response.headers_mut();
-    headers.insert("x-oss-object-type", HeaderValue::from_static(object_type(&info.etag)));
-    headers.insert("x-oss-storage-class", HeaderValue::from_static("Standard"));
+    headers.insert(OBJECT_TYPE, HeaderValue::from_static(object_type(&info.etag)));
+    headers.insert(STORAGE_CLASS, HeaderValue::from_static("Standard"));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     let attributes = &info.attributes;
     let content_type = attributes.content_type.as_deref().unwrap_or(CONTENT_TYPE_DEFAULT);
@@ -70,10 +71,15 @@ pub(crate) fn not_modified(info: &ObjectInfo) -> Response {
     response
 }
 
+const OBJECT_TYPE: HeaderName = HeaderName::from_static("x-oss-object-type");
+const STORAGE_CLASS: HeaderName = HeaderName::from_static("x-oss-storage-class");
 const CRC64: HeaderName = HeaderName::from_static("x-oss-hash-crc64ecma");
 
 /// What begins the name of a header that the user made up.
 pub(crate) const USER_PREFIX: &str = "x-oss-meta-";
+
+/// As many headers as an answer with an object has, so that the map has room for them from the start.
+const HEADERS_USUAL: usize = 16;
 
 /// The type of an object that was put without one.
 const CONTENT_TYPE_DEFAULT: &str = "application/octet-stream";

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use axum::Router;
 use axum::routing::{any, get};
 use http_body_util::BodyExt;
 use tokio::io::{AsyncReadExt, DuplexStream, duplex};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
+use tower::ServiceExt;
 
 use super::*;
 
@@ -17,6 +19,12 @@ const LIMITS: Limits = Limits {
 };
 
 const LARGE_BYTES: usize = 1 << 20;
+
+impl Answer for Router {
+    async fn answer(self, request: Request) -> Response {
+        self.oneshot(request).await.unwrap_or_else(|never| match never {})
+    }
+}
 
 /// A connection to a small service, and how many requests that has seen.
 struct Peer {
