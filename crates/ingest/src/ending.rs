@@ -7,15 +7,15 @@ use alluvium_hls::LiveWindow;
 use alluvium_oss::{BucketName, ObjectKey, UnixTime};
 use alluvium_store::{self as store, Condition, Put, recorded_etag};
 use bytes::Bytes;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use crate::Ingest;
 use crate::lister::{entry, playlist_attributes, target_duration_s};
 
-/// Between looks for channels whose publisher has not come back.
-const INTERVAL: Duration = Duration::from_secs(5);
+/// At least between looks for channels whose publisher has not come back.
+const PAUSE_MIN: Duration = Duration::from_secs(5);
 
 /// Channels ended in one look; the rest have their turn at the next.
 const ENDED_AT_ONCE_MAX: usize = 256;
@@ -30,17 +30,18 @@ impl Ingest {
         let Some(window) = self.config.reconnect_window else {
             return;
         };
-        let mut ticks = interval(INTERVAL.min(window.max(Duration::from_millis(100))));
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        tokio::select! {
-            () = sleep(window) => {}
-            () = stop.cancelled() => return,
-        }
+        let mut next = window;
         loop {
             tokio::select! {
-                _ = ticks.tick() => self.end_due_playlists().await,
+                () = sleep(next) => {}
                 () = stop.cancelled() => return,
             }
+            self.end_due_playlists().await;
+            let now = self.clock.now();
+            next = match self.catalog.unended(now, 1).await {
+                Ok(waiting) => pause(waiting.first().map(|first| first.closed), now, window),
+                Err(_) => PAUSE_MIN,
+            };
         }
     }
 
@@ -147,6 +148,14 @@ enum Standing {
     },
 }
 
+/// Until a playlist can be due: the one that has waited longest, or that of a publish which ends right now.
+fn pause(longest_closed: Option<UnixTime>, now: UnixTime, window: Duration) -> Duration {
+    let pause_min = PAUSE_MIN.min(window.max(Duration::from_millis(100)));
+    // What was closed a window ago is not due yet, but a moment later.
+    let due = |closed: UnixTime| closed.plus(window).since(now) + Duration::from_millis(1);
+    longest_closed.map_or(window, due).min(window).max(pause_min)
+}
+
 /// Which playlist it is.
 fn place(unended: &Unended) -> (BucketName, ObjectKey) {
     let key = unended.channel.playlist_key(&unended.playlist_name);
@@ -164,4 +173,28 @@ fn without_segments(text: &str) -> String {
     let is_of_playlist = |line: &&str| !of_segments.contains(&line.split(':').next().unwrap_or_default());
     let header = text.lines().take_while(is_of_playlist);
     header.chain(["#EXT-X-ENDLIST"]).flat_map(|line| [line, "\n"]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looks_when_a_playlist_can_be_due_and_not_before() {
+        let now = UnixTime::from_secs(1_000);
+        let ms = Duration::from_millis;
+        for (closed_s, window, expected) in [
+            (None, ms(60_000), ms(60_000)),
+            (Some(980), ms(60_000), ms(40_001)),
+            (Some(943), ms(60_000), ms(5_000)),
+            (Some(500), ms(60_000), ms(5_000)),
+            // The clock was set back.
+            (Some(2_000), ms(60_000), ms(60_000)),
+            (Some(500), ms(1_000), ms(1_000)),
+            (None, ms(0), ms(100)),
+        ] {
+            let closed = closed_s.map(UnixTime::from_secs);
+            assert_eq!(pause(closed, now, window), expected, "{closed:?}, {window:?}");
+        }
+    }
 }
