@@ -170,12 +170,7 @@ impl Door {
         };
         match first {
             Ok(Ok(Some(RTMP_VERSION))) => self.serve_publisher(socket, peer, pass),
-            Ok(Ok(Some(byte))) if byte.is_ascii_uppercase() => {
-                let serving = http::serve(socket, peer, self.http, self.http_limits, self.stop);
-                if let Err(panic) = AssertUnwindSafe(serving).catch_unwind().await {
-                    panics::report("an HTTP connection", &*panic, &peer);
-                }
-            }
+            Ok(Ok(Some(byte))) if byte.is_ascii_uppercase() => self.serve_http(socket, peer, pass),
             Ok(Ok(Some(byte))) => tell_not_understood(peer, byte),
             Ok(Ok(None)) => debug!(%peer, "connected and closed"),
             Ok(Err(error)) => debug!(%peer, %error, "connection failed"),
@@ -184,19 +179,48 @@ impl Door {
     }
 
     /// Moves the connection to a worker, where it stays.
+    fn serve_http(self, socket: TcpStream, peer: SocketAddr, pass: Pass) {
+        let Self {
+            http,
+            http_limits,
+            workers,
+            stop,
+            ..
+        } = self;
+        let serving = async move {
+            match moved(socket) {
+                Ok(socket) => {
+                    let serving = http::serve(socket, peer, http, http_limits, stop);
+                    if let Err(panic) = AssertUnwindSafe(serving).catch_unwind().await {
+                        panics::report("an HTTP connection", &*panic, &peer);
+                    }
+                }
+                Err(error) => debug!(%peer, %error, "a socket could not be moved"),
+            }
+            drop(pass);
+        };
+        self.connections.spawn_on(serving, workers.next_http());
+    }
+
+    /// Moves the connection to a worker, where it stays.
     fn serve_publisher(self, socket: TcpStream, peer: SocketAddr, pass: Pass) {
         let Self {
             ingest, workers, stop, ..
         } = self;
         let serving = async move {
-            match socket.into_std().and_then(TcpStream::from_std) {
+            match moved(socket) {
                 Ok(socket) => ingest.serve_connection(socket, peer, stop).await,
                 Err(error) => debug!(%peer, %error, "a socket could not be moved"),
             }
             drop(pass);
         };
-        self.connections.spawn_on(serving, workers.next());
+        self.connections.spawn_on(serving, workers.next_publisher());
     }
+}
+
+/// The socket, where it is awaited by the runtime of the task that calls this.
+fn moved(socket: TcpStream) -> io::Result<TcpStream> {
+    socket.into_std().and_then(TcpStream::from_std)
 }
 
 fn tell_not_understood(peer: SocketAddr, first_byte: u8) {

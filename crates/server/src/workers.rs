@@ -6,43 +6,70 @@ use std::thread;
 
 use tokio::runtime::{Builder, Handle};
 
-/// The threads of publishers: one for each core that takes what they send, and one that lists what came of it.
+/// The threads of connections: of publishers, one for each core that takes what they send, and one that lists what came of
+/// it; of HTTP clients, one for each core.
 ///
-/// A task stays on the thread where it began. The other kind of runtime, which serves HTTP, moves tasks between its
-/// threads, and wakes one thread to help another; that costs more than all the work on a frame, of which each publisher
-/// brings some seventy a second. None of them disturbs another.
+/// A task stays on the thread where it began. The other kind of runtime moves tasks between its threads, has one of them
+/// wait for all sockets, and wakes another to help it; that costs more than all the work on a frame, of which each publisher
+/// brings some seventy a second, and it leaves viewers fewer cores where others want them too. None of them disturbs another.
 #[derive(Debug, Clone)]
 pub(crate) struct Workers {
-    publishers: Arc<[Handle]>,
-    next: Arc<AtomicUsize>,
+    publishers: Turns,
     listers: Handle,
+    http: Turns,
+}
+
+/// Runtimes that have their turn one after the other.
+#[derive(Debug, Clone)]
+struct Turns {
+    runtimes: Arc<[Handle]>,
+    next: Arc<AtomicUsize>,
 }
 
 impl Workers {
     /// Starts the threads; they end with the process.
     pub(crate) fn start() -> io::Result<Self> {
-        let count = thread::available_parallelism()?.get();
-        let publishers = (0..count).map(|number| {
-            let mut resting = Builder::new_current_thread();
-            resting.on_thread_park(alluvium_ingest::rest);
-            start_one(format!("publishers-{number}"), resting)
-        });
         Ok(Self {
-            publishers: publishers.collect::<io::Result<Vec<_>>>()?.into(),
-            next: Arc::default(),
+            publishers: Turns::start("publishers", || {
+                let mut resting = Builder::new_current_thread();
+                resting.on_thread_park(alluvium_ingest::rest);
+                resting
+            })?,
             listers: start_one("listers".to_owned(), Builder::new_current_thread())?,
+            http: Turns::start("http", Builder::new_current_thread)?,
         })
     }
 
-    /// The runtime for the next publisher; all have their turn.
-    pub(crate) fn next(&self) -> &Handle {
-        let turn = self.next.fetch_add(1, Ordering::Relaxed);
-        &self.publishers[turn % self.publishers.len()]
+    /// The runtime for the next publisher.
+    pub(crate) fn next_publisher(&self) -> &Handle {
+        self.publishers.next()
+    }
+
+    /// The runtime for the next connection of an HTTP client.
+    pub(crate) fn next_http(&self) -> &Handle {
+        self.http.next()
     }
 
     /// The runtime for what lists their segments.
     pub(crate) fn listers(&self) -> Handle {
         self.listers.clone()
+    }
+}
+
+impl Turns {
+    /// Starts one for each core.
+    fn start(name: &str, builder: impl Fn() -> Builder) -> io::Result<Self> {
+        let count = thread::available_parallelism()?.get();
+        let runtimes = (0..count).map(|number| start_one(format!("{name}-{number}"), builder()));
+        Ok(Self {
+            runtimes: runtimes.collect::<io::Result<Vec<_>>>()?.into(),
+            next: Arc::default(),
+        })
+    }
+
+    fn next(&self) -> &Handle {
+        let turn = self.next.fetch_add(1, Ordering::Relaxed);
+        &self.runtimes[turn % self.runtimes.len()]
     }
 }
 
@@ -63,10 +90,14 @@ mod tests {
     #[tokio::test]
     async fn all_threads_have_their_turn() {
         let workers = Workers::start().unwrap();
+        let count = workers.http.runtimes.len();
+        assert_eq!(workers.publishers.runtimes.len(), count);
         let mut threads = HashSet::new();
-        for _ in 0..2 * workers.publishers.len() {
-            threads.insert(workers.next().spawn(async { thread::current().id() }).await.unwrap());
+        for _ in 0..2 * count {
+            for runtime in [workers.next_publisher(), workers.next_http()] {
+                threads.insert(runtime.spawn(async { thread::current().id() }).await.unwrap());
+            }
         }
-        assert_eq!(threads.len(), workers.publishers.len());
+        assert_eq!(threads.len(), 2 * count);
     }
 }
