@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// The finished segments of one session that are not stored yet, and how long storing takes: written by recorder and
@@ -19,6 +20,8 @@ struct Counts {
     in_hand: AtomicU64,
     /// Milliseconds from the end of the segment listed last to its listing.
     lag: AtomicU64,
+    /// A segment waits no more.
+    taken_away: Notify,
 }
 
 /// How the store keeps up.
@@ -41,6 +44,7 @@ impl Default for Backlog {
             listed: AtomicU64::new(0),
             in_hand: AtomicU64::new(0),
             lag: AtomicU64::new(0),
+            taken_away: Notify::new(),
         }))
     }
 }
@@ -49,6 +53,17 @@ impl Backlog {
     /// Bytes that wait.
     pub(crate) fn bytes(&self) -> u64 {
         self.0.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Completes while less than both waits.
+    pub(crate) async fn below(&self, bytes: u64, segments: u64) {
+        loop {
+            let taken_away = self.0.taken_away.notified();
+            if self.bytes() < bytes && self.0.segments.load(Ordering::Relaxed) < segments {
+                return;
+            }
+            taken_away.await;
+        }
     }
 
     /// A segment is complete.
@@ -67,6 +82,7 @@ impl Backlog {
         self.0.bytes.fetch_sub(bytes, Ordering::Relaxed);
         self.0.segments.fetch_sub(1, Ordering::Relaxed);
         self.0.in_hand.store(0, Ordering::Relaxed);
+        self.0.taken_away.notify_waiters();
     }
 
     /// The segment that was complete at `ended` is listed.

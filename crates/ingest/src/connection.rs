@@ -271,6 +271,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Publisher<S> {
             }
             let media = &mut session.media;
             let has_work = media.stream.has_work();
+            let ahead = has_work && media.stream.is_ahead(Instant::now());
             // Media that came since may have been flushed, and other media wait: the due time is looked at when this one
             // is reached, so that the timer need not be set for each batch.
             let flush_due = media.stream.flush_due();
@@ -318,7 +319,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Publisher<S> {
                 }
                 () = &mut flush, if flush_due.is_some() => media.stream.flush_if_due(Instant::now()),
                 // While work waits for the disk, the socket is not read.
-                room = session.recorder.room(), if has_work => {
+                room = session.recorder.room(ahead), if has_work => {
                     if let Some(work) = media.stream.take_work() {
                         session.recorder.take(work, room);
                     }

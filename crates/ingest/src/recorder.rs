@@ -91,7 +91,14 @@ impl Recorder {
     }
 
     /// Room for one piece of work; waits while too much of the session waits for the disk. Cancel safe.
-    pub(crate) async fn room(&self) -> OwnedSemaphorePermit {
+    ///
+    /// Work of a publisher that `can_wait` waits also while half of what may wait for the store does, so that no gap comes
+    /// of its haste.
+    pub(crate) async fn room(&self, can_wait: bool) -> OwnedSemaphorePermit {
+        if can_wait {
+            let segments = SEGMENTS_QUEUED_MAX as u64 / 2;
+            self.backlog.below((self.backlog_max / 2).max(1), segments).await;
+        }
         self.spool.room().await
     }
 
@@ -233,7 +240,7 @@ mod tests {
             discontinuity: false,
         };
         for work in [begin, Work::End(segment)] {
-            let room = recorder.room().await;
+            let room = recorder.room(false).await;
             recorder.take(work, room);
         }
     }

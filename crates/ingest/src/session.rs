@@ -104,6 +104,10 @@ impl Session {
     pub(crate) fn tick(&mut self, ingest: &Ingest) -> Result<Activity, End> {
         let config = &ingest.config;
         let now = Now::by(&*ingest.clock);
+        if self.media.stream.has_work() {
+            // It is we who do not read.
+            self.media.heard = now.instant;
+        }
         if let Some(refusal) = self.missing_media(now.instant, config.first_media_timeout, config.audio_only) {
             return Err(End::NoMedia(refusal));
         }
@@ -155,7 +159,7 @@ impl Session {
     /// Gives the recorder all its work.
     pub(crate) async fn hand_over(&mut self) {
         while let Some(work) = self.media.stream.take_work() {
-            let room = self.recorder.room().await;
+            let room = self.recorder.room(false).await;
             self.recorder.take(work, room);
         }
     }

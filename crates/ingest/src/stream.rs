@@ -26,6 +26,12 @@ const BATCH_INTERVAL_MAX: Duration = Duration::from_millis(140);
 /// So long before the earliest time at which a segment ends, and a turn, every packet is read at once: a picture.
 const NEAR_CUT: Duration = Duration::from_millis(40);
 
+/// Media that lasts so much longer than it took to arrive is not live: an encoder that comes back sends what it kept.
+const AHEAD: Duration = Duration::from_secs(10);
+
+/// An encoder's clock may run faster or slower than ours by one part in so many.
+const SLEW_DIVISOR: u32 = 1000;
+
 /// What the recorder has to do, in this order.
 #[derive(Debug)]
 pub(crate) enum Work {
@@ -75,6 +81,9 @@ struct Muxing {
     work: VecDeque<Work>,
     /// When the oldest media came that is in no batch yet.
     oldest: Option<Instant>,
+    began: Instant,
+    /// How long the segments are that have ended, by a clock that runs as fast as an encoder's may.
+    ended: Duration,
     received: Received,
 }
 
@@ -101,6 +110,8 @@ impl Stream {
                 foreign_video: None,
                 work: VecDeque::new(),
                 oldest: None,
+                began: now.instant,
+                ended: Duration::ZERO,
                 received: Received::default(),
             },
         }
@@ -154,6 +165,13 @@ impl Stream {
     /// When [`flush_if_due`](Self::flush_if_due) has something to do, should no more media come.
     pub(crate) fn flush_due(&self) -> Option<Instant> {
         self.muxing.oldest.map(|oldest| oldest + BATCH_INTERVAL_MAX)
+    }
+
+    /// Whether the media was pushed faster than it plays: a file, not an encoder that runs live.
+    pub(crate) fn is_ahead(&self, now: Instant) -> bool {
+        let muxing = &self.muxing;
+        let lasts = muxing.ended + muxing.segmenter.open_duration();
+        lasts > now.duration_since(muxing.began) + AHEAD
     }
 
     /// Whether one of the next pictures may well end the segment.
@@ -237,6 +255,8 @@ impl Muxing {
             self.work.push_back(Work::Batch(closed.tail));
         }
         self.places.ended(closed.segment.duration);
+        let lasts = duration(closed.segment.duration);
+        self.ended += lasts - lasts / SLEW_DIVISOR;
         self.work.push_back(Work::End(closed.segment));
     }
 
@@ -313,9 +333,6 @@ struct ProgramDateTime {
 }
 
 impl ProgramDateTime {
-    /// Of the drift that is corrected: one part in a thousand of the time that has passed.
-    const SLEW_DIVISOR: u32 = 1000;
-
     fn of_segment(&mut self, new_timeline: bool, now: UnixTime) -> UnixTime {
         let time = match self.expected {
             Some((expected, slew)) if !new_timeline => {
@@ -330,12 +347,16 @@ impl ProgramDateTime {
         time
     }
 
-    fn advance(&mut self, duration: u64) {
+    fn advance(&mut self, ticks: u64) {
         if let Some((time, _)) = self.expected {
-            let duration = Duration::from_millis(duration * 1000 / Timestamp::TICKS_PER_SECOND as u64);
-            self.expected = Some((time.plus(duration), duration / Self::SLEW_DIVISOR));
+            let lasts = duration(ticks);
+            self.expected = Some((time.plus(lasts), lasts / SLEW_DIVISOR));
         }
     }
+}
+
+fn duration(ticks: u64) -> Duration {
+    Duration::from_millis(ticks * 1000 / Timestamp::TICKS_PER_SECOND as u64)
 }
 
 #[cfg(test)]

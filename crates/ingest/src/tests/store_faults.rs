@@ -16,6 +16,9 @@ use crate::simulation::log::{listening, told};
 /// As long as a store may be away without a loss.
 const OUTAGE_S: u32 = 600;
 
+/// A file of so many seconds: more than the spool of its test takes.
+const FILE_S: u32 = 600;
+
 fn away() -> Fault {
     Fault::Fail(Error::unavailable("reach", "the store", "it is away"))
 }
@@ -213,6 +216,25 @@ async fn a_full_quota_is_a_gap_with_one_discontinuity_and_ends_nothing() {
             .len(),
         1
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_is_pushed_at_once_waits_for_the_store_and_loses_nothing() {
+    let house = house(|config| config.spool_quota = 500_000).await;
+    let channel = house.channel("camera").await;
+    let mut encoder = house.publishing("camera").await;
+    house.store.add(Rule::on_all(away()));
+    let pushing = house.push(&mut encoder, FILE_S);
+    let healing = async {
+        // Longer than a publisher may be silent.
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        house.store.heal();
+    };
+    tokio::join!(pushing, healing);
+    encoder.cut_off().await;
+    house.until_idle(&channel).await;
+    let records = house.readable(&channel).await;
+    assert_eq!((seconds(&records), discontinuities(&records)), (u64::from(FILE_S), 0));
 }
 
 #[tokio::test(start_paused = true)]
