@@ -30,7 +30,7 @@ use crate::wire::{Step, Wire};
 /// Between looks at the clock while publishing: silence, renewal of the lease, a batch that waits.
 const TICK: Duration = Duration::from_secs(1);
 
-/// The last turns of a publish that the server ends: half a second of a common stream is one.
+/// The last turns of a publish that does not end with its last byte: half a second of a common stream is one.
 const LAST_TURNS_MAX: usize = 8;
 
 impl Ingest {
@@ -180,7 +180,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Publisher<S> {
         }
     }
 
-    /// Takes what has come before the server ends the publish and was not yet read, up to [`LAST_TURNS_MAX`] turns of it.
+    /// Takes what has come and was not yet read when a publish ends for another reason than that, up to
+    /// [`LAST_TURNS_MAX`] turns of it.
     async fn take_what_waits(&mut self, session: &mut Session) {
         let clock = Arc::clone(&self.ingest.clock);
         for _ in 0..LAST_TURNS_MAX {
@@ -258,6 +259,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Publisher<S> {
         let mut renewal: Option<BoxFuture<'_, _>> = None;
         loop {
             if let Err(gone) = self.wire.send().await {
+                self.take_what_waits(session).await;
                 return End::Gone(gone);
             }
             // Also of a publish that is over sooner than a tick: its encoder is told.

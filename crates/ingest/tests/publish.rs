@@ -14,6 +14,8 @@ use alluvium_rtmp::MediaKind;
 use alluvium_rtmp::publisher::Event;
 use alluvium_store::faulty::{Fault, Gate, Keys, Operation, Rule};
 use alluvium_store::{Attributes, Error, ListQuery, ObjectStore, Put, check};
+use tokio::task::unconstrained;
+
 use support::{FRAG_COUNT, House, eventually, segments, tag};
 
 /// The server's clock is stepped by this.
@@ -60,6 +62,9 @@ async fn what_was_sent_is_stored_recorded_and_listed() {
     assert_eq!(history[0].ended.since(history[0].started), Duration::from_secs(7));
 }
 
+/// A chunk with the command that asks for another stream.
+const CREATE_STREAM: [u8; 37] = *b"\x03\0\0\0\0\0\x19\x14\0\0\0\0\x02\0\x0ccreateStream\0\x40\x10\0\0\0\0\0\0\x05";
+
 #[tokio::test]
 async fn a_cut_off_publish_is_listed_to_its_last_picture() {
     let house = House::new().await;
@@ -73,6 +78,27 @@ async fn a_cut_off_publish_is_listed_to_its_last_picture() {
         .await
         .unwrap();
     assert_eq!(records.iter().map(|record| record.duration).sum::<u64>(), 3 * 90_000);
+}
+
+#[tokio::test]
+async fn what_was_sent_before_a_cut_is_recorded_also_when_an_answer_cannot_be_sent_any_more() {
+    let house = House::new().await;
+    let channel = house.channel("camera").await;
+    let mut encoder = house.publishing("camera").await;
+    house.push(&mut encoder, 1).await;
+    // At once, and more than one read takes.
+    unconstrained(async {
+        encoder.say(&CREATE_STREAM).await;
+        house.push(&mut encoder, 300).await;
+    })
+    .await;
+    encoder.cut_off().await;
+    let records = house
+        .catalog
+        .latest_segments(&house.bucket, &channel, 1000)
+        .await
+        .unwrap();
+    assert_eq!(records.iter().map(|record| record.duration).sum::<u64>(), 301 * 90_000);
 }
 
 #[tokio::test]
