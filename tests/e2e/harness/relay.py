@@ -66,6 +66,9 @@ class Relay:
             except OSError:
                 return
             server = socket.create_connection(("127.0.0.1", self._server_port))
+            for end in (encoder, server):
+                # What was passed on waits for no acknowledgement here: a reset would take it along.
+                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.connections.append(Connection(encoder, server))
 
 
