@@ -345,6 +345,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Publisher<S> {
                             media.stream.flush();
                         }
                         if between_turns {
+                            self.wire.connection.rest();
                             next_turn.as_mut().reset(Instant::now() + wait);
                         }
                     }

@@ -91,6 +91,12 @@ impl Buffers {
         }
     }
 
+    /// Gives back what is kept for the next message.
+    pub(super) fn rest(&mut self) {
+        self.delivered = Vec::new();
+        self.spare = Vec::new();
+    }
+
     pub(super) fn delivered(&self) -> &[u8] {
         &self.delivered
     }
@@ -109,6 +115,16 @@ pub(super) const SPARE_BYTES_MAX: usize = 16 << 10;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keeps_nothing_for_a_rest() {
+        let mut buffers = Buffers::default();
+        let mut buffer = buffers.take();
+        assert!(buffers.push(&mut buffer, &[7; 100], 100, 1 << 20));
+        buffers.deliver(buffer);
+        buffers.rest();
+        assert_eq!(buffers.footprint(), 0);
+    }
 
     #[test]
     fn grows_with_what_arrives() {

@@ -167,6 +167,11 @@ impl Decoder {
         }
     }
 
+    /// Gives back what is kept for the next message.
+    pub(crate) fn rest(&mut self) {
+        self.buffers.rest();
+    }
+
     /// Bytes understood so far, handshake included: where the next message's header begins.
     pub(crate) fn at(&self) -> u64 {
         self.at

@@ -125,6 +125,12 @@ impl Connection {
         self.out.len() > 0
     }
 
+    /// Gives back the buffer that is kept for the next message; for before a wait that is longer than the way from one
+    /// message to the next.
+    pub fn rest(&mut self) {
+        self.decoder.rest();
+    }
+
     /// Accepts the publish that waits; does nothing when it has been withdrawn meanwhile.
     pub fn accept(&mut self) {
         self.state = match mem::replace(&mut self.state, State::Ended) {
