@@ -191,7 +191,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Publisher<S> {
                 .wire
                 .read(|connection, input| media.take(connection, input, Now::by(&*clock)));
             let Some(Ok(Turn {
-                came: None | Some(Taken::Media),
+                came: None | Some(Taken::Work),
                 ..
             })) = turn.now_or_never()
             else {
@@ -277,7 +277,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Publisher<S> {
             // Media that came since may have been flushed, and other media wait: the due time is looked at when this one
             // is reached, so that the timer need not be set for each batch.
             let flush_due = media.stream.flush_due();
-            media.flush_awaited = flush_due.is_some();
             if let Some(due) = flush_due
                 && (flush.is_elapsed() || due < flush.deadline())
             {

@@ -28,8 +28,6 @@ pub(crate) struct Session {
 pub(crate) struct Media {
     pub(crate) running: Running,
     pub(crate) stream: Stream,
-    /// Whether somebody looks at the clock for the next flush.
-    pub(crate) flush_awaited: bool,
     /// When media last came; at first, when the session began.
     heard: Instant,
 }
@@ -37,8 +35,8 @@ pub(crate) struct Media {
 /// What media led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Taken {
-    /// Work for the recorder, a flush to be awaited, or video that is foreign.
-    Media,
+    /// Work for the recorder.
+    Work,
     Unpublished,
 }
 
@@ -67,12 +65,10 @@ impl Media {
                 event => note(&event),
             }
         }
-        let stream = &self.stream;
-        let awaits_flush = !self.flush_awaited && stream.flush_due().is_some();
-        if stream.has_work() || awaits_flush || stream.foreign_video().is_some() {
-            return Ok(Step::Came(Taken::Media, 0));
+        match self.stream.has_work() {
+            true => Ok(Step::Came(Taken::Work, 0)),
+            false => Ok(Step::More),
         }
-        Ok(Step::More)
     }
 }
 
@@ -91,7 +87,6 @@ impl Session {
             media: Media {
                 running,
                 stream: Stream::new(&lease, config, now),
-                flush_awaited: false,
                 heard: now.instant,
             },
             recorder,
