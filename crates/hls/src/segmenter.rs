@@ -59,6 +59,8 @@ enum State {
 struct Open {
     beginning: Beginning,
     tracks: Tracks,
+    /// The latest unit.
+    last: Timestamp,
     /// The last unit at which a segment may begin; its own first, should that be none.
     last_random_access: Timestamp,
     last_picture: Option<Timestamp>,
@@ -174,6 +176,14 @@ impl Segmenter {
         }
     }
 
+    /// How long after its beginning the open segment's last unit comes; `None` when no segment is open.
+    pub fn open_age(&self) -> Option<Duration> {
+        match &self.state {
+            State::Filling(open) | State::Ended(open) => Some(open.last.duration_since(open.beginning.start)),
+            State::Waiting | State::Resuming { .. } => None,
+        }
+    }
+
     /// How the open segment began.
     pub fn beginning(&self) -> Option<Beginning> {
         match &self.state {
@@ -239,6 +249,7 @@ impl Segmenter {
                 random_access: self.begins(unit),
             },
             tracks: self.tracks.clone(),
+            last: unit.dts,
             last_random_access: unit.dts,
             last_picture: None,
             picture_duration: picture_duration(frame_rate),
@@ -289,6 +300,7 @@ impl Segmenter {
 
 impl Open {
     fn note(&mut self, unit: &AccessUnit<'_>) {
+        self.last = self.last.max(unit.dts);
         match (unit.content, &self.tracks.audio) {
             (Content::Video(_), _) => {
                 if let Some(last) = self.last_picture {

@@ -1,4 +1,3 @@
-use std::mem;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
@@ -232,17 +231,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Publisher<S> {
         }
     }
 
-    async fn record(&mut self, session: &mut Session, mut watch: ChannelWatch) -> End {
+    async fn record(&mut self, session: &mut Session, watch: ChannelWatch) -> End {
         let clock = Arc::clone(&self.ingest.clock);
-        let replaced = session.media.running.replaced();
-        let mut replaced = pin!(replaced.cancelled());
-        let stop = self.stop.clone();
-        let mut stopped = pin!(stop.cancelled());
-        let mut tick = interval(TICK);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         if let Some(end) = End::by_state(&watch.current(), session.lease.epoch) {
             return end;
         }
+        let mut ended = pin!(ended_from_outside(session, watch, self.stop.clone()));
+        let mut tick = interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let held = self
             .wire
             .take_held(|connection, input| session.media.take(connection, input, Now::by(&*clock)));
@@ -253,7 +249,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Publisher<S> {
         let mut flush = pin!(sleep_until(Instant::now()));
         let mut next_turn = pin!(sleep_until(Instant::now()));
         let mut turns = Turns::new(self.ingest.config.turn_max);
-        let (mut between_turns, mut gathered) = (false, false);
         // Beside everything else: a catalog that is slow must not keep media from the spool.
         let (ingest, lease) = (Arc::clone(&self.ingest), session.lease.clone());
         let mut renewal: Option<BoxFuture<'_, _>> = None;
@@ -271,9 +266,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Publisher<S> {
             if taken == Some(Taken::Unpublished) {
                 return End::Unpublished;
             }
+            let can_wait = session.hand_over_what_has_room();
             let media = &mut session.media;
-            let has_work = media.stream.has_work();
-            let ahead = has_work && media.stream.is_ahead(Instant::now());
             // Media that came since may have been flushed, and other media wait: the due time is looked at when this one
             // is reached, so that the timer need not be set for each batch.
             let flush_due = media.stream.flush_due();
@@ -285,17 +279,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Publisher<S> {
             tokio::select! {
                 biased;
                 // What comes seldom comes first, so that no publisher can keep it waiting.
-                () = &mut stopped => {
-                    self.take_what_waits(session).await;
-                    return End::Gone(Gone::Stopped);
-                }
-                () = &mut replaced => return End::Replaced,
-                () = session.recorder.ended() => return End::NotRecorded,
-                state = watch.changed() => {
-                    if let Some(end) = End::by_state(&state, session.lease.epoch) {
+                end = &mut ended => {
+                    if !matches!(end, End::Replaced | End::NotRecorded) {
                         self.take_what_waits(session).await;
-                        return end;
                     }
+                    return end;
                 }
                 _ = tick.tick() => match session.tick(&ingest) {
                     Ok(activity) => {
@@ -320,37 +308,59 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Publisher<S> {
                 }
                 () = &mut flush, if flush_due.is_some() => media.stream.flush_if_due(Instant::now()),
                 // While work waits for the disk, the socket is not read.
-                room = session.recorder.room(ahead), if has_work => {
+                room = session.recorder.room(can_wait), if media.stream.has_work() => {
                     if let Some(work) = media.stream.take_work() {
                         session.recorder.take(work, room);
                     }
                 }
-                () = &mut next_turn, if between_turns => {
-                    between_turns = false;
-                    gathered = true;
-                }
+                () = &mut next_turn, if turns.is_gathering() => turns.begin(),
                 read = self.wire.read(|connection, input| media.take(connection, input, Now::by(&*clock))),
-                    if !has_work && !between_turns => match read
+                    if !media.stream.has_work() && !turns.is_gathering() => match read
                 {
                     Ok(turn) => {
                         taken = turn.came;
-                        let wait = match turn.drained && !media.stream.cut_is_near() {
-                            true => turns.after(turn.bytes),
-                            false => Duration::ZERO,
-                        };
-                        between_turns = !wait.is_zero();
-                        // What has gathered in the socket gathers here no longer.
-                        if turn.drained && (mem::take(&mut gathered) || between_turns) {
-                            media.stream.flush();
-                        }
-                        if between_turns {
-                            self.wire.connection.rest();
-                            next_turn.as_mut().reset(Instant::now() + wait);
+                        if turn.drained {
+                            let now = Instant::now();
+                            let next = turns.end(turn.bytes, now, media.stream.cut_due(now));
+                            if next.flush {
+                                media.stream.flush();
+                            }
+                            if let Some(at) = next.turn {
+                                self.wire.connection.rest();
+                                next_turn.as_mut().reset(at);
+                            }
                         }
                     }
                     Err(gone) => return End::Gone(gone),
                 },
             }
+        }
+    }
+}
+
+/// Completes when the publish is to end for a reason that is not its own.
+fn ended_from_outside(
+    session: &Session,
+    mut watch: ChannelWatch,
+    stop: CancellationToken,
+) -> impl Future<Output = End> + use<> {
+    let replaced = session.media.running.replaced();
+    let recorded = session.recorder.ended();
+    let epoch = session.lease.epoch;
+    async move {
+        let changed = async {
+            loop {
+                if let Some(end) = End::by_state(&watch.changed().await, epoch) {
+                    return end;
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => End::Gone(Gone::Stopped),
+            () = replaced.cancelled() => End::Replaced,
+            () = recorded => End::NotRecorded,
+            end = changed => end,
         }
     }
 }

@@ -50,6 +50,7 @@ mod backlog;
 mod captures;
 mod config;
 mod connection;
+mod cuts;
 mod duels;
 mod end;
 mod ending;

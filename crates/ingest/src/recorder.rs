@@ -173,8 +173,9 @@ impl Recorder {
     }
 
     /// Completes when the recorder takes no more work; [`finish`](Self::finish) says why.
-    pub(crate) async fn ended(&self) {
-        self.finished.closed().await;
+    pub(crate) fn ended(&self) -> impl Future<Output = ()> + use<> {
+        let finished = self.finished.clone();
+        async move { finished.closed().await }
     }
 
     /// No more work comes: waits until all of it is listed and the session is closed.

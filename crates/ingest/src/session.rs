@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use alluvium_catalog::{Activity, Lease};
 use alluvium_rtmp::{self as rtmp, Event};
+use futures_util::FutureExt;
 use tokio::time::Instant;
 use tracing::{debug, info};
 
@@ -149,6 +150,19 @@ impl Session {
         Some(Refusal::denied(format!(
             "The video is {codec}; only H.264 can be recorded."
         )))
+    }
+
+    /// Gives the recorder the work that it has room for; says whether the rest can wait for the store.
+    pub(crate) fn hand_over_what_has_room(&mut self) -> bool {
+        let stream = &mut self.media.stream;
+        let can_wait = stream.has_work() && stream.is_ahead(Instant::now());
+        while stream.has_work()
+            && let Some(room) = self.recorder.room(can_wait).now_or_never()
+            && let Some(work) = stream.take_work()
+        {
+            self.recorder.take(work, room);
+        }
+        can_wait
     }
 
     /// Gives the recorder all its work.

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::Config;
+use crate::cuts::Cuts;
 use crate::health::Health;
 
 /// A batch of TS bytes goes to the spool when it is this long ...
@@ -22,9 +23,6 @@ const BATCH_INTERVAL: Duration = Duration::from_millis(110);
 /// ... or, when none does, after this: with what gathers in the socket before and in the writer after it, and with the
 /// threads' turns, it stays below the 250 ms that a killed process may lose.
 const BATCH_INTERVAL_MAX: Duration = Duration::from_millis(140);
-
-/// So long before the earliest time at which a segment ends, and a turn, every packet is read at once: a picture.
-const NEAR_CUT: Duration = Duration::from_millis(40);
 
 /// Media that lasts so much longer than it took to arrive is not live: an encoder that comes back sends what it kept.
 const AHEAD: Duration = Duration::from_secs(10);
@@ -73,8 +71,7 @@ pub(crate) struct Stream {
 struct Muxing {
     segmenter: Segmenter,
     places: Places,
-    /// From which duration of a segment its end is near.
-    near_cut: Duration,
+    cuts: Cuts,
     health: Health,
     /// The codec of video that is not H.264.
     foreign_video: Option<String>,
@@ -105,7 +102,7 @@ impl Stream {
                     audio_only: config.audio_only,
                 }),
                 places: Places::after(lease, frag_duration),
-                near_cut: frag_duration.saturating_sub(config.turn_max + NEAR_CUT),
+                cuts: Cuts::new(frag_duration),
                 health: Health::new(lease, now.instant),
                 foreign_video: None,
                 work: VecDeque::new(),
@@ -174,9 +171,10 @@ impl Stream {
         lasts > now.duration_since(muxing.began) + AHEAD
     }
 
-    /// Whether one of the next pictures may well end the segment.
-    pub(crate) fn cut_is_near(&self) -> bool {
-        self.muxing.segmenter.open_duration() >= self.muxing.near_cut
+    /// When the packet can be expected that ends the open segment, if there is one; all that has come by `now` was taken.
+    pub(crate) fn cut_due(&mut self, now: Instant) -> Option<Instant> {
+        let age = self.muxing.segmenter.open_age()?;
+        Some(self.muxing.cuts.seen(age, now))
     }
 
     pub(crate) fn take_work(&mut self) -> Option<Work> {
@@ -256,6 +254,7 @@ impl Muxing {
         }
         self.places.ended(closed.segment.duration);
         let lasts = duration(closed.segment.duration);
+        self.cuts.ended(lasts);
         self.ended += lasts - lasts / SLEW_DIVISOR;
         self.work.push_back(Work::End(closed.segment));
     }

@@ -401,6 +401,25 @@ fn a_segment_whose_timeline_is_over_is_closed_by_whatever_comes() {
 }
 
 #[test]
+fn tells_how_long_after_its_beginning_the_last_unit_comes() {
+    let mut session = Session::new(2);
+    let ages = [
+        Picture(0),
+        Key(1_000),
+        Picture(1_040),
+        Audio(1_020),
+        Audio(1_060),
+        Key(3_040),
+        Finish,
+    ]
+    .map(|step| {
+        session.step(step);
+        session.segmenter.open_age().map(|age| age.as_millis())
+    });
+    assert_eq!(ages, [None, Some(0), Some(40), Some(40), Some(60), Some(0), None]);
+}
+
+#[test]
 fn a_new_timeline_without_random_access_is_resumed_after_the_forced_limit() {
     let steps = pictures(0..60_200, |_| false);
     let steps = [Key(0), Discontinuity].into_iter().chain(steps);
