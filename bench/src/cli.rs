@@ -39,7 +39,8 @@ pub(crate) enum Command {
         /// Measure nothing else; may be repeated
         #[arg(long, value_enum, default_values_t = Part::value_variants().to_vec(), hide_default_value = true)]
         only: Vec<Part>,
-        #[arg(long, default_value_t = 2)]
+        /// Of these, what does not vary much is measured in the first one or two
+        #[arg(long, default_value_t = 3)]
         rounds: usize,
         #[arg(long, default_value_t = CHUNK_BYTES)]
         chunk_bytes: usize,
@@ -97,11 +98,11 @@ impl Times {
     /// To be quoted.
     pub(crate) const FULL: Self = Self {
         warm_up: Duration::from_secs(3),
-        window: Duration::from_secs(10),
-        watch: Duration::from_secs(8),
-        unpaced: Duration::from_secs(6),
-        playback: Duration::from_secs(4),
-        idle: Duration::from_secs(10),
+        window: Duration::from_secs(8),
+        watch: Duration::from_secs(6),
+        unpaced: Duration::from_secs(4),
+        playback: Duration::from_secs(3),
+        idle: Duration::from_secs(8),
     };
 
     /// To see whether all is well.

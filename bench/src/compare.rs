@@ -41,26 +41,37 @@ pub(crate) const MANY: Crowd = Crowd {
     count: 1000,
 };
 
-/// What can be left out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+/// What can be left out, in the order in which it is measured: what creates few files comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum)]
 pub(crate) enum Part {
     Idle,
+    Playback,
+    Unpaced,
     B200,
     A100,
     B50,
     B1000,
-    Unpaced,
-    Playback,
 }
 
-const CROWDS: [(Part, Crowd, &[Server]); 4] = [
-    (Part::B200, USUAL, ALL),
-    (Part::A100, WIDE, ALL),
-    (Part::B50, FEW, BOTH),
-    (Part::B1000, MANY, BOTH),
-];
+impl Part {
+    /// In how many of the rounds it is measured: what varies most, and decides most, in each.
+    fn rounds_max(self) -> usize {
+        match self {
+            Self::Idle | Self::B50 | Self::B1000 => 1,
+            Self::Playback | Self::Unpaced => 2,
+            Self::B200 | Self::A100 => usize::MAX,
+        }
+    }
+}
+
 const BOTH: &[Server] = &[Server::Alluvium, Server::Nginx];
-const ALL: &[Server] = &[Server::Alluvium, Server::Nginx, Server::StoringFloor];
+const STORING: &[Server] = &[Server::Alluvium, Server::Nginx, Server::StoringFloor];
+const ALL: &[Server] = &[
+    Server::Alluvium,
+    Server::Nginx,
+    Server::StoringFloor,
+    Server::DiscardingFloor,
+];
 
 #[derive(Default)]
 pub(crate) struct Results {
@@ -80,50 +91,53 @@ pub(crate) struct Results {
 pub(crate) fn run(bench: &Bench, parts: &[Part], rounds: usize, limit: Duration) -> Results {
     let began = Instant::now();
     let mut results = Results::default();
-    let idle: &[Server] = if parts.contains(&Part::Idle) { BOTH } else { &[] };
-    for server in idle {
-        say(began, format_args!("{server}, idle"));
-        let idle = bench.idle(*server);
-        if let Some(idle) = results.kept(idle, &format!("{server}, idle")) {
-            results.idle.insert(*server, idle);
+    let mut longest: HashMap<Part, Duration> = HashMap::new();
+    while results.rounds < rounds {
+        let due = Part::value_variants().iter().copied();
+        let due: Vec<Part> = due
+            .filter(|part| parts.contains(part) && results.rounds < part.rounds_max())
+            .collect();
+        let expected: Duration = due.iter().filter_map(|part| longest.get(part)).sum();
+        if due.is_empty() || began.elapsed() + expected > limit {
+            break;
         }
-    }
-    let mut longest = Duration::ZERO;
-    while results.rounds < rounds && began.elapsed() + longest <= limit {
-        let round_began = Instant::now();
-        results.round(bench, parts, began);
+        for part in due {
+            let part_began = Instant::now();
+            results.measure(bench, part, began);
+            let took = longest.entry(part).or_default();
+            *took = part_began.elapsed().max(*took);
+        }
         results.rounds += 1;
-        longest = longest.max(round_began.elapsed());
     }
     results
 }
 
 impl Results {
-    fn round(&mut self, bench: &Bench, parts: &[Part], began: Instant) {
-        for (_, crowd, servers) in CROWDS.into_iter().filter(|(part, ..)| parts.contains(part)) {
-            for server in self.in_turn(servers) {
-                let name = format!("round {}, {server}, {crowd}", self.rounds + 1);
-                say(began, format_args!("{name}"));
-                let paced = bench.paced(server, crowd, crowd == USUAL);
-                if let Some(paced) = self.kept(paced, &name) {
-                    self.paced.entry((crowd, server)).or_default().push(paced);
-                }
+    fn measure(&mut self, bench: &Bench, part: Part, began: Instant) {
+        match part {
+            Part::Idle => self.idle(bench, began),
+            Part::Playback => self.playback(bench, began),
+            Part::Unpaced => self.unpaced(bench, began),
+            Part::B200 => self.paced(bench, USUAL, ALL, began),
+            Part::A100 => self.paced(bench, WIDE, ALL, began),
+            Part::B50 => self.paced(bench, FEW, BOTH, began),
+            Part::B1000 => self.paced(bench, MANY, BOTH, began),
+        }
+    }
+
+    fn idle(&mut self, bench: &Bench, began: Instant) {
+        for server in BOTH {
+            let name = self.say(began, &format!("{server}, idle"));
+            if let Some(idle) = self.kept(bench.idle(*server), &name) {
+                self.idle.insert(*server, idle);
             }
         }
-        let unpaced = if parts.contains(&Part::Unpaced) { ALL } else { &[] };
-        for server in self.in_turn(unpaced) {
-            let name = format!("round {}, {server}, unpaced", self.rounds + 1);
-            say(began, format_args!("{name}"));
-            let unpaced = bench.unpaced(server, Media::A);
-            if let Some(unpaced) = self.kept(unpaced, &name) {
-                self.unpaced.entry(server).or_default().push(unpaced);
-            }
-        }
-        // The playlist that nginx serves is one of Alluvium's.
-        let playback: &[Server] = if parts.contains(&Part::Playback) { BOTH } else { &[] };
-        for server in playback {
-            let name = format!("round {}, {server}, playback", self.rounds + 1);
-            say(began, format_args!("{name}"));
+    }
+
+    /// The playlist that nginx serves is one of Alluvium's, which comes first.
+    fn playback(&mut self, bench: &Bench, began: Instant) {
+        for server in BOTH {
+            let name = self.say(began, &format!("{server}, playback"));
             let playback = match server {
                 Server::Alluvium => bench.playback().map(|(playback, playlist)| {
                     self.playlist = Some(playlist);
@@ -141,6 +155,26 @@ impl Results {
         }
     }
 
+    fn unpaced(&mut self, bench: &Bench, began: Instant) {
+        for server in self.in_turn(STORING) {
+            let name = self.say(began, &format!("{server}, unpaced"));
+            if let Some(unpaced) = self.kept(bench.unpaced(server, Media::A), &name) {
+                self.unpaced.entry(server).or_default().push(unpaced);
+            }
+        }
+    }
+
+    fn paced(&mut self, bench: &Bench, crowd: Crowd, servers: &[Server], began: Instant) {
+        bench.lab.ground.await_rest();
+        for server in self.in_turn(servers) {
+            let name = self.say(began, &format!("{server}, {crowd}"));
+            let paced = bench.paced(server, crowd, crowd == USUAL);
+            if let Some(paced) = self.kept(paced, &name) {
+                self.paced.entry((crowd, server)).or_default().push(paced);
+            }
+        }
+    }
+
     /// Each round begins with another server.
     fn in_turn(&self, servers: &[Server]) -> Vec<Server> {
         let mut servers = servers.to_vec();
@@ -149,11 +183,25 @@ impl Results {
         servers
     }
 
+    /// Tells what is measured now; gives its name.
+    fn say(&self, began: Instant, what: &str) -> String {
+        let name = format!("round {}, {what}", self.rounds + 1);
+        eprintln!("{:4} s  {name}", began.elapsed().as_secs());
+        name
+    }
+
     fn kept<T: fmt::Debug>(&mut self, measured: Result<T>, name: &str) -> Option<T> {
-        eprintln!("        {measured:.3?}");
-        measured
-            .map_err(|error| self.failures.push(format!("{name}: {error:#}")))
-            .ok()
+        match measured {
+            Ok(measured) => {
+                eprintln!("        {measured:.3?}");
+                Some(measured)
+            }
+            Err(error) => {
+                eprintln!("        {error:#}");
+                self.failures.push(format!("{name}: {error:#}"));
+                None
+            }
+        }
     }
 
     /// Everything that was not as it should be, in words.
@@ -177,8 +225,4 @@ impl Results {
         notes.sort_unstable();
         notes
     }
-}
-
-fn say(began: Instant, what: fmt::Arguments<'_>) {
-    eprintln!("{:4} s  {what}", began.elapsed().as_secs());
 }

@@ -15,6 +15,7 @@ mod cli;
 mod compare;
 mod floor;
 mod flv;
+mod ground;
 mod http;
 mod listing;
 mod load;
@@ -45,11 +46,12 @@ use clap::Parser;
 use cli::{Cli, Command};
 use compare::MANY;
 use floor::Storing;
+use ground::Ground;
 use load::Plan;
 use measure::{Bench, Times};
 use media::{GOP, Media};
 use publisher::{Publisher, Target};
-use servers::{Lab, OPEN_FILES_MIN};
+use servers::{Lab, OPEN_FILES_MIN, Programs};
 
 fn main() -> ExitCode {
     match run(Cli::parse().command) {
@@ -76,28 +78,29 @@ fn run(command: Command) -> Result<()> {
         } => {
             let began = Instant::now();
             fs::create_dir_all(&storage)?;
-            let lab = Lab {
+            let storage = absolute(&storage)?;
+            let programs = Programs {
                 alluvium: absolute(&server)?,
                 nginx: absolute(&nginx)?,
                 rtmp_module: absolute(&rtmp_module)?,
-                storage: absolute(&storage)?,
             };
             let (times, rounds) = if quick {
                 (Times::QUICK, 1)
             } else {
                 (Times::FULL, rounds)
             };
-            let bench = prepare(lab, times, chunk_bytes)?;
+            let bench = prepare(programs, &storage, times, chunk_bytes)?;
             let limit = Duration::from_secs(limit_s).saturating_sub(began.elapsed());
             let results = compare::run(&bench, &only, rounds, limit);
-            bench.lab.tidy()?;
+            let versions = bench.lab.versions()?;
+            bench.lab.ground.remove()?;
             let (date, rounds) = (httpdate::fmt_http_date(SystemTime::now()), results.rounds);
             println!(
                 "{date}, {rounds} rounds, {} min",
                 began.elapsed().as_secs().div_ceil(60)
             );
-            println!("{}", bench.lab.versions()?);
-            println!("{}\n", machine::describe(&bench.lab.storage)?);
+            println!("{versions}");
+            println!("{}\n", machine::describe(&storage)?);
             println!("{}", table::render(&results));
             Ok(())
         }
@@ -156,19 +159,14 @@ fn run(command: Command) -> Result<()> {
     }
 }
 
-fn prepare(lab: Lab, times: Times, chunk_bytes: usize) -> Result<Bench> {
+fn prepare(programs: Programs, storage: &Path, times: Times, chunk_bytes: usize) -> Result<Bench> {
     let allowed = machine::allow_open_files()?;
     ensure!(
         allowed >= OPEN_FILES_MIN,
         "{OPEN_FILES_MIN} open files are needed for {MANY}, the system allows {allowed} (ulimit -Hn)"
     );
-    let free = machine::free_bytes(&lab.storage)?;
-    ensure!(
-        free >= FREE_BYTES_MIN,
-        "{} has {free} bytes free, {FREE_BYTES_MIN} are needed",
-        lab.storage.display()
-    );
-    let folder = lab.storage.join("media");
+    let mut lab = Lab::new(programs, Ground::new(storage)?);
+    let folder = storage.join("media");
     let mut timelines = HashMap::new();
     for media in [Media::A, Media::B] {
         timelines.insert(media, media.timeline(&folder, chunk_bytes)?);
@@ -193,6 +191,4 @@ fn absolute(path: &Path) -> Result<std::path::PathBuf> {
     path.canonicalize().with_context(|| path.display().to_string())
 }
 
-/// What an unpaced publisher leaves, and what Alluvium wants to see free beside.
-const FREE_BYTES_MIN: u64 = load::UNPACED_BYTES_MAX + (1 << 30);
 const OBJECT_BYTES: usize = 500_000;

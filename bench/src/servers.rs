@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, Signal, getuid, kill_process};
 
+use crate::ground::{self, Ground};
 use crate::http::{Client, Key};
 use crate::machine;
 use crate::playlist;
@@ -23,6 +24,8 @@ pub(crate) enum Server {
     Nginx,
     /// Keeps 2 s of each stream and writes them to a file.
     StoringFloor,
+    /// Throws away what it receives.
+    DiscardingFloor,
 }
 
 impl fmt::Display for Server {
@@ -31,27 +34,37 @@ impl fmt::Display for Server {
             Self::Alluvium => "Alluvium",
             Self::Nginx => "nginx-rtmp",
             Self::StoringFloor => "storing floor",
+            Self::DiscardingFloor => "discarding floor",
         })
     }
 }
 
-/// Where the servers and what they need are.
-pub(crate) struct Lab {
-    /// The server's binary.
+/// The programs that are compared.
+pub(crate) struct Programs {
     pub(crate) alluvium: PathBuf,
     pub(crate) nginx: PathBuf,
     pub(crate) rtmp_module: PathBuf,
-    /// Everything that a server writes goes below this folder, of one file system.
-    pub(crate) storage: PathBuf,
+}
+
+/// Where the servers and what they need are.
+pub(crate) struct Lab {
+    programs: Programs,
+    pub(crate) ground: Ground,
+    /// The data folder of which each start of Alluvium gets a copy.
+    template: Option<PathBuf>,
 }
 
 impl Lab {
-    /// Makes the bucket, a channel for each stream and an object, in a data folder of which each start gets a copy.
-    pub(crate) fn prepare(&self, channels: usize, object: &[u8]) -> Result<()> {
-        let template = self.template();
-        if template.exists() {
-            fs::remove_dir_all(&template)?;
+    pub(crate) fn new(programs: Programs, ground: Ground) -> Self {
+        Self {
+            programs,
+            ground,
+            template: None,
         }
+    }
+
+    /// Makes the bucket, a channel for each stream and an object, for each later start of Alluvium.
+    pub(crate) fn prepare(&mut self, channels: usize, object: &[u8]) -> Result<()> {
         let running = self.start(Server::Alluvium)?;
         let mut client = Client::connect(running.http.context("no HTTP")?)?;
         client.put(
@@ -64,28 +77,15 @@ impl Lab {
             client.put(&format!("/{BUCKET}/s{channel}?live"), &KEY, None, CHANNEL.as_bytes())?;
         }
         client.put(OBJECT_PATH, &KEY, None, object)?;
-        let data = running.folder.join("data");
-        running.stop_and(|| copy(&data, &template))
-    }
-
-    /// Removes everything but the media.
-    pub(crate) fn tidy(&self) -> Result<()> {
-        for folder in [self.template(), self.storage.join("run")] {
-            if folder.exists() {
-                fs::remove_dir_all(folder)?;
-            }
-        }
+        self.template = Some(running.end()?.join("data"));
         Ok(())
     }
 
     pub(crate) fn start(&self, server: Server) -> Result<Running> {
-        let folder = self.storage.join("run");
-        if folder.exists() {
-            fs::remove_dir_all(&folder)?;
-        }
-        fs::create_dir_all(folder.join("out"))?;
-        let rtmp = free_address()?;
+        let folder = self.ground.folder()?;
         let out = folder.join("out");
+        fs::create_dir(&out)?;
+        let rtmp = free_address()?;
         let (command, http, listing, app) = match server {
             Server::Alluvium => {
                 let http = free_address()?;
@@ -96,16 +96,16 @@ impl Lab {
                 let rtmp = NGINX_RTMP
                     .replace("{rtmp}", &rtmp.to_string())
                     .replace("{out}", &out.display().to_string());
-                let load = format!("load_module {};", self.rtmp_module.display());
+                let load = format!("load_module {};", self.programs.rtmp_module.display());
                 let command = self.nginx(&folder, 1, &load, &rtmp)?;
                 (command, None, Listing::Folder(out), "live".to_owned())
             }
-            Server::StoringFloor => {
+            Server::StoringFloor | Server::DiscardingFloor => {
                 let mut command = Command::new(std::env::current_exe()?);
-                command
-                    .args(["floor", "--listen", &rtmp.to_string()])
-                    .arg("--store")
-                    .arg(out);
+                command.args(["floor", "--listen", &rtmp.to_string()]);
+                if server == Server::StoringFloor {
+                    command.arg("--store").arg(out);
+                }
                 (command, None, Listing::None, "live".to_owned())
             }
         };
@@ -114,10 +114,7 @@ impl Lab {
 
     /// nginx with these files to be read by path.
     pub(crate) fn start_file_server(&self, files: &[(&str, &[u8])]) -> Result<Running> {
-        let folder = self.storage.join("run");
-        if folder.exists() {
-            fs::remove_dir_all(&folder)?;
-        }
+        let folder = self.ground.folder()?;
         let out = folder.join("out");
         for (path, bytes) in files {
             let file = out.join(path.trim_start_matches('/'));
@@ -139,13 +136,13 @@ impl Lab {
 
     fn alluvium(&self, folder: &Path, listen: [SocketAddr; 2]) -> Result<Command> {
         let data = folder.join("data");
-        if self.template().exists() {
-            copy(&self.template(), &data)?;
+        if let Some(template) = &self.template {
+            copy(template, &data)?;
         }
         let config = folder.join("alluvium.toml");
         let text = ALLUVIUM.replace("{connections}", &CONNECTIONS_MAX.to_string());
         fs::write(&config, text)?;
-        let mut command = Command::new(&self.alluvium);
+        let mut command = Command::new(&self.programs.alluvium);
         // Whoever runs this may have servers of his own.
         for (name, _) in std::env::vars_os() {
             if name.as_encoded_bytes().starts_with(b"ALLUVIUM_") {
@@ -181,7 +178,7 @@ impl Lab {
             .replace("{servers}", servers);
         let config = folder.join("nginx.conf");
         fs::write(&config, text)?;
-        let mut command = Command::new(&self.nginx);
+        let mut command = Command::new(&self.programs.nginx);
         command
             .arg("-p")
             .arg(folder)
@@ -194,10 +191,10 @@ impl Lab {
 
     /// What is measured, in words.
     pub(crate) fn versions(&self) -> Result<String> {
-        let alluvium = machine::first_line(&self.alluvium, "--version")?;
-        let nginx = machine::first_line(&self.nginx, "-v")?;
+        let alluvium = machine::first_line(&self.programs.alluvium, "--version")?;
+        let nginx = machine::first_line(&self.programs.nginx, "-v")?;
         let nginx = nginx.rsplit(' ').next().unwrap_or_default().to_owned();
-        let version = self.rtmp_module.with_extension("version");
+        let version = self.programs.rtmp_module.with_extension("version");
         let module = fs::read_to_string(version).unwrap_or_else(|_| "of unknown version".to_owned());
         let commit = machine::commit()
             .map(|commit| format!(" ({commit})"))
@@ -206,10 +203,6 @@ impl Lab {
             "{alluvium}{commit}; {nginx} with the RTMP module {}",
             module.trim()
         ))
-    }
-
-    fn template(&self) -> PathBuf {
-        self.storage.join("template")
     }
 }
 
@@ -284,12 +277,13 @@ impl Running {
         })
     }
 
-    /// Ends it, and removes what it has written.
+    /// Ends it, and gives back the room of what it has written.
     pub(crate) fn stop(self) -> Result<()> {
-        self.stop_and(|| Ok(()))
+        Ok(ground::empty(&self.end()?)?)
     }
 
-    fn stop_and(mut self, then: impl FnOnce() -> Result<()>) -> Result<()> {
+    /// Ends it; gives the folder that it has written to.
+    fn end(mut self) -> Result<PathBuf> {
         let pid = Pid::from_raw(self.child.id() as i32).context("no process")?;
         kill_process(pid, Signal::TERM)?;
         let deadline = Instant::now() + STOP;
@@ -297,9 +291,7 @@ impl Running {
             ensure!(Instant::now() < deadline, "the server does not stop: {}", self.log());
             thread::sleep(Duration::from_millis(10));
         }
-        then()?;
-        fs::remove_dir_all(&self.folder)?;
-        Ok(())
+        Ok(std::mem::take(&mut self.folder))
     }
 }
 

@@ -41,8 +41,8 @@ impl fmt::Display for Target {
 struct Row {
     what: String,
     unit: &'static str,
-    /// Alluvium's, nginx's, the storing floor's.
-    figures: [Option<f64>; 3],
+    /// In the order of `SERVERS`.
+    figures: [Option<f64>; SERVERS.len()],
     compared: Compared,
     target: Target,
     /// A run of it was marked, or there is none.
@@ -55,13 +55,13 @@ enum Compared {
     Alone,
     /// Alluvium's over nginx's.
     WithNginx,
-    /// Alluvium's over the floor's.
+    /// Alluvium's over the storing floor's.
     WithFloor,
 }
 
 impl Row {
     fn figure(&self) -> Option<f64> {
-        let [alluvium, nginx, floor] = self.figures;
+        let [alluvium, nginx, floor, _] = self.figures;
         match self.compared {
             Compared::Alone => alluvium,
             Compared::WithNginx => ratio(alluvium?, nginx?),
@@ -116,7 +116,8 @@ fn short(figure: f64) -> String {
 /// The table, and below it what is doubtful.
 pub(crate) fn render(results: &Results) -> String {
     let mut text = String::from(
-        "| | Alluvium | nginx-rtmp | storing floor | ratio | target | |\n|---|---:|---:|---:|---:|---|---|\n",
+        "| | Alluvium | nginx-rtmp | storing floor | discarding floor | ratio | target | |\n\
+         |---|---:|---:|---:|---:|---:|---|---|\n",
     );
     // A part that was left out has no rows; what came to nothing is told below.
     for row in rows(results)
@@ -200,7 +201,7 @@ fn listed(results: &Results, name: &str, percent: usize, target: Target) -> Row 
 fn unpaced(results: &Results) -> [Row; 2] {
     let figures =
         |figure: fn(&Unpaced) -> f64| SERVERS.map(|server| median(results.unpaced.get(&server)?.iter().map(figure)));
-    let is_doubtful = SERVERS.iter().any(|server| match results.unpaced.get(server) {
+    let is_doubtful = SERVERS[..3].iter().any(|server| match results.unpaced.get(server) {
         Some(runs) => runs.iter().any(|run| !run.marks.is_empty()),
         None => true,
     });
@@ -282,13 +283,18 @@ impl Results {
 }
 
 /// In the order of the columns.
-const SERVERS: [Server; 3] = [Server::Alluvium, Server::Nginx, Server::StoringFloor];
+const SERVERS: [Server; 4] = [
+    Server::Alluvium,
+    Server::Nginx,
+    Server::StoringFloor,
+    Server::DiscardingFloor,
+];
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn row(figures: [f64; 3], compared: Compared, target: Target) -> String {
+    fn row(figures: [f64; 4], compared: Compared, target: Target) -> String {
         let row = Row {
             what: "CPU".to_owned(),
             unit: "ms/s",
@@ -302,18 +308,18 @@ mod tests {
 
     #[test]
     fn a_ratio_is_alluviums_over_the_others() {
-        let figures = [0.6, 0.8, 0.5];
+        let figures = [0.6, 0.8, 0.5, 0.2];
         assert_eq!(
             row(figures, Compared::WithNginx, Target::AtMost(0.75)),
-            "| CPU, ms/s | 0.600 | 0.800 | 0.500 | 0.75 x nginx | at most 0.75 | met |"
+            "| CPU, ms/s | 0.600 | 0.800 | 0.500 | 0.200 | 0.75 x nginx | at most 0.75 | met |"
         );
         assert_eq!(
             row(figures, Compared::WithFloor, Target::AtMost(1.1)),
-            "| CPU, ms/s | 0.600 | 0.800 | 0.500 | 1.20 x floor | at most 1.1 | missed |"
+            "| CPU, ms/s | 0.600 | 0.800 | 0.500 | 0.200 | 1.20 x floor | at most 1.1 | missed |"
         );
         assert_eq!(
-            row([120.0, 100.0, 0.0], Compared::WithNginx, Target::AtLeast(1.2)),
-            "| CPU, ms/s | 120 | 100 | 0.000 | 1.20 x nginx | at least 1.2 | met |"
+            row([120.0, 100.0, 0.0, 0.0], Compared::WithNginx, Target::AtLeast(1.2)),
+            "| CPU, ms/s | 120 | 100 | 0.000 | 0.000 | 1.20 x nginx | at least 1.2 | met |"
         );
     }
 
