@@ -5,11 +5,12 @@ use std::time::Duration;
 use alluvium_catalog::{AccessKey, Catalog};
 use alluvium_oss::sign::publish_url;
 use alluvium_oss::{
-    Acl, Addressing, BucketName, ChannelConfig, ChannelName, ChannelUrls, Clock, OwnerId, PlaylistName, Secret,
-    SecurityToken,
+    Acl, Addressing, BucketName, ChannelConfig, ChannelName, ChannelStatus, ChannelUrls, Clock, OwnerId, PlaylistName,
+    Secret, SecurityToken,
 };
 use alluvium_rtmp::PublishRequest;
 use alluvium_rtmp::publisher::Event;
+use alluvium_store::faulty::Operation;
 
 use crate::support::House;
 
@@ -190,4 +191,32 @@ async fn a_temporary_key_publishes_until_its_token_expires() {
         let expired = told("videos/live", name).await;
         assert!(expired.contains("security token you provided has expired"), "{expired}");
     }
+}
+
+#[tokio::test]
+async fn refusals_say_why() {
+    let house = House::new().await;
+    let channel = house.channel("off").await;
+    let now = house.clock.now();
+    house
+        .catalog
+        .set_channel_status(&house.bucket, &channel, ChannelStatus::Disabled, now)
+        .await
+        .unwrap();
+    let cases = [
+        ("nobody", "does not exist"),
+        ("off", "disabled"),
+        ("off?OSSAccessKeyId=AK&Expires=4000000000&Signature=AAAA", "access key"),
+        ("off?OSSAccessKeyId=AK&Expires=4000000000", "Signature"),
+    ];
+    for (name, words) in cases {
+        let refused = house.encoder(name).refusal().await;
+        assert!(refused.description.contains(words), "{name}: {}", refused.description);
+        assert!(
+            refused.code.starts_with("NetStream.Publish."),
+            "{name}: {}",
+            refused.code
+        );
+    }
+    assert_eq!(house.store.calls(Operation::Put), 0);
 }
