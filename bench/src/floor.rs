@@ -13,7 +13,9 @@ use anyhow::{Result, ensure};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::rtmp::{self, HANDSHAKE_BYTES};
+use alluvium_encoder::{HANDSHAKE_BYTES, Reader, VERSION, hello};
+
+use crate::welcome;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Storing {
@@ -59,11 +61,11 @@ async fn accept(socket: &mut TcpStream) -> Result<Option<String>> {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
         other => other?,
     };
-    let answer = [&[rtmp::VERSION], &rtmp::hello()[..], &first[1..]].concat();
+    let answer = [&[VERSION], &hello()[..], &first[1..]].concat();
     socket.write_all(&answer).await?;
     socket.read_exact(&mut first[1..]).await?;
 
-    let mut reader = rtmp::Reader::new();
+    let mut reader = Reader::new();
     let mut bytes = [0; 4096];
     loop {
         // The publisher sends no media before it is answered, so nothing of it is read here.
@@ -71,7 +73,7 @@ async fn accept(socket: &mut TcpStream) -> Result<Option<String>> {
         ensure!(length > 0, "the publisher left before its publish");
         reader.receive(&bytes[..length]);
         while let Some(message) = reader.poll()? {
-            let (answer, key) = rtmp::accepted(&message)?;
+            let (answer, key) = welcome::answer(&message)?;
             socket.write_all(&answer).await?;
             if key.is_some() {
                 return Ok(key);

@@ -333,7 +333,11 @@ mod tests {
             let stored = fs::read(folder.join(format!("s{publisher}-0"))).unwrap();
             // The word of goodbye comes after media.
             assert!(stored.starts_with(&sent), "publisher {publisher}");
-            assert_eq!(stored[sent.len()], crate::rtmp::COMMANDS, "publisher {publisher}");
+            assert_eq!(
+                stored[sent.len()],
+                alluvium_encoder::chunk_stream::COMMANDS,
+                "publisher {publisher}"
+            );
         }
         let mut closed: Vec<_> = closings
             .iter()

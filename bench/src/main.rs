@@ -25,12 +25,12 @@ mod media;
 mod playlist;
 mod processes;
 mod publisher;
-mod rtmp;
 mod servers;
 mod statistics;
 mod table;
 mod timeline;
 mod viewers;
+mod welcome;
 
 use std::collections::HashMap;
 use std::fs;

@@ -7,9 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use alluvium_encoder::{HANDSHAKE_BYTES, Reader, Reply, VERSION, command, goodbye, hello, opening, publishing, reply};
 use anyhow::{Context, Result, bail, ensure};
-
-use crate::rtmp::{self, HANDSHAKE_BYTES, Reply};
 
 /// Where publishers go: publisher `i` to the key `s<i>`.
 #[derive(Debug, Clone)]
@@ -39,17 +38,17 @@ impl Publisher {
 
         let mut talk = Talk {
             socket: &mut socket,
-            reader: rtmp::Reader::new(),
+            reader: Reader::new(),
         };
         let url = format!("rtmp://{}/{}", target.address, target.app);
-        let Reply::Connected = talk.ask(&rtmp::opening(&target.app, &url))? else {
+        let Reply::Connected = talk.ask(&opening(&target.app, &url))? else {
             bail!("connect was not answered first");
         };
-        let Reply::Stream(stream) = talk.ask(&rtmp::publishing(&key, chunk_bytes))? else {
+        let Reply::Stream(stream) = talk.ask(&publishing(&key, chunk_bytes))? else {
             bail!("createStream was not answered first");
         };
-        match talk.ask(&rtmp::command(stream, &key, chunk_bytes))? {
-            Reply::Status(status) if rtmp::is_success(&status) => Ok(Self {
+        match talk.ask(&command(stream, &key, chunk_bytes))? {
+            Reply::Started => Ok(Self {
                 socket,
                 key,
                 stream,
@@ -94,7 +93,7 @@ impl Publisher {
         self.socket.set_nonblocking(false)?;
         self.socket.write_all(media)?;
         self.socket
-            .write_all(&rtmp::goodbye(self.stream, &self.key, self.chunk_bytes))?;
+            .write_all(&goodbye(self.stream, &self.key, self.chunk_bytes))?;
         self.socket.shutdown(Shutdown::Write)
     }
 
@@ -121,7 +120,7 @@ impl Publisher {
 
 struct Talk<'a> {
     socket: &'a mut TcpStream,
-    reader: rtmp::Reader,
+    reader: Reader,
 }
 
 impl Talk<'_> {
@@ -130,7 +129,7 @@ impl Talk<'_> {
         let mut bytes = [0; 4096];
         loop {
             while let Some(message) = self.reader.poll()? {
-                match rtmp::reply(&message)? {
+                match reply(&message)? {
                     Some(Reply::Refused(code)) => bail!("refused: {code}"),
                     Some(reply) => return Ok(reply),
                     None => {}
@@ -144,7 +143,7 @@ impl Talk<'_> {
 }
 
 fn shake_hands(socket: &mut TcpStream) -> io::Result<()> {
-    socket.write_all(&[&[rtmp::VERSION], &rtmp::hello()[..]].concat())?;
+    socket.write_all(&[&[VERSION], &hello()[..]].concat())?;
     let mut theirs = [0; 1 + 2 * HANDSHAKE_BYTES];
     socket.read_exact(&mut theirs)?;
     socket.write_all(&theirs[1..=HANDSHAKE_BYTES])

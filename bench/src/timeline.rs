@@ -7,10 +7,10 @@
 //! A turn's messages carry their time as the distance from the one before, so its bytes are the same for every publisher
 //! and every turn, and sending costs a write and nothing else.
 
+use alluvium_encoder::{Header, chunk_stream, message_type, push, push_delta};
 use anyhow::{Context, Result, ensure};
 
 use crate::flv::{self, Kind, Part, Tag};
-use crate::rtmp::{self, Header};
 
 pub(crate) struct Timeline {
     prelude: Vec<(Header, Vec<u8>)>,
@@ -96,7 +96,7 @@ impl Timeline {
     fn push(&mut self, tag: &Tag<'_>, at: u64, delta_ms: u32) {
         let header = header(tag, 0);
         let (chunk_stream, message_type) = (header.chunk_stream, header.message_type);
-        rtmp::push_delta(
+        push_delta(
             &mut self.wire,
             chunk_stream,
             delta_ms,
@@ -116,7 +116,7 @@ impl Timeline {
     pub(crate) fn prelude(&self, stream: u32) -> Vec<u8> {
         let mut out = Vec::new();
         for (header, payload) in &self.prelude {
-            rtmp::push(&mut out, Header { stream, ..*header }, payload, self.chunk_bytes);
+            push(&mut out, Header { stream, ..*header }, payload, self.chunk_bytes);
         }
         out
     }
@@ -160,9 +160,9 @@ impl Timeline {
 
 fn header(tag: &Tag<'_>, timestamp_ms: u64) -> Header {
     let (chunk_stream, message_type) = match tag.kind {
-        Kind::Audio => (rtmp::AUDIO, rtmp::AUDIO_MESSAGE),
-        Kind::Video => (rtmp::VIDEO, rtmp::VIDEO_MESSAGE),
-        Kind::Script => (rtmp::METADATA, rtmp::DATA_MESSAGE),
+        Kind::Audio => (chunk_stream::AUDIO, message_type::AUDIO),
+        Kind::Video => (chunk_stream::VIDEO, message_type::VIDEO),
+        Kind::Script => (chunk_stream::METADATA, message_type::DATA),
     };
     Header {
         chunk_stream,
@@ -187,6 +187,8 @@ fn frame_ms(times: &[u64]) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use alluvium_encoder::{Reader, control};
+
     use super::*;
     use crate::flv::tests::file;
 
@@ -214,8 +216,8 @@ mod tests {
     #[test]
     fn timestamps_run_on_over_the_end_of_a_turn() {
         let timeline = timeline();
-        let mut reader = rtmp::Reader::new();
-        reader.receive(&rtmp::set_chunk_size(4096));
+        let mut reader = Reader::new();
+        reader.receive(&control(message_type::SET_CHUNK_SIZE, 4096));
         reader.receive(&timeline.prelude(1));
         for _ in 0..2 {
             reader.receive(timeline.wire());

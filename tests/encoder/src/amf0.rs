@@ -2,8 +2,10 @@
 
 use anyhow::{Context, Result, bail};
 
+/// A value of AMF0; an array with names is an object, too.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Value {
+#[expect(missing_docs, reason = "the variants are named as the format names them")]
+pub enum Value {
     Number(f64),
     Boolean(bool),
     Text(String),
@@ -12,11 +14,13 @@ pub(crate) enum Value {
 }
 
 impl Value {
-    pub(crate) fn text(text: impl Into<String>) -> Self {
+    /// A text.
+    pub fn text(text: impl Into<String>) -> Self {
         Self::Text(text.into())
     }
 
-    pub(crate) fn object(pairs: &[(&str, Value)]) -> Self {
+    /// An object of these pairs.
+    pub fn object(pairs: &[(&str, Value)]) -> Self {
         Self::Object(
             pairs
                 .iter()
@@ -25,14 +29,16 @@ impl Value {
         )
     }
 
-    pub(crate) fn as_text(&self) -> Option<&str> {
+    /// The text that it is.
+    pub fn as_text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
             _ => None,
         }
     }
 
-    pub(crate) fn as_number(&self) -> Option<f64> {
+    /// The number that it is.
+    pub fn as_number(&self) -> Option<f64> {
         match self {
             Self::Number(number) => Some(*number),
             _ => None,
@@ -40,7 +46,7 @@ impl Value {
     }
 
     /// The text under a name of an object.
-    pub(crate) fn named(&self, name: &str) -> Option<&str> {
+    pub fn named(&self, name: &str) -> Option<&str> {
         match self {
             Self::Object(pairs) => pairs.iter().find(|(key, _)| key == name)?.1.as_text(),
             _ => None,
@@ -71,7 +77,8 @@ impl Value {
     }
 }
 
-pub(super) fn encode(values: &[Value]) -> Vec<u8> {
+/// Values as bytes.
+pub fn encode(values: &[Value]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for value in values {
         value.write(&mut bytes);
@@ -79,7 +86,8 @@ pub(super) fn encode(values: &[Value]) -> Vec<u8> {
     bytes
 }
 
-pub(super) fn decode(mut bytes: &[u8]) -> Result<Vec<Value>> {
+/// All values in these bytes.
+pub fn decode(mut bytes: &[u8]) -> Result<Vec<Value>> {
     let mut values = Vec::new();
     while !bytes.is_empty() {
         values.push(read(&mut bytes, DEPTH_MAX)?);

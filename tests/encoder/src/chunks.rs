@@ -4,19 +4,24 @@ use std::collections::HashMap;
 
 use anyhow::{Context, Result, ensure};
 
-use super::{CHUNK_BYTES_AT_FIRST, SET_CHUNK_SIZE};
+use crate::CHUNK_BYTES_AT_FIRST;
+use crate::message_type::SET_CHUNK_SIZE;
 
 /// What a message's first chunk tells of it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Header {
-    pub(crate) chunk_stream: u8,
-    pub(crate) timestamp_ms: u32,
-    pub(crate) message_type: u8,
-    pub(crate) stream: u32,
+pub struct Header {
+    /// From 2 to 63.
+    pub chunk_stream: u8,
+    /// Below 2^24 - 1: what is published lasts for less than four hours.
+    pub timestamp_ms: u32,
+    /// One of `message_type`.
+    pub message_type: u8,
+    /// The message stream; 0 for the connection.
+    pub stream: u32,
 }
 
 /// Appends a message with a full header (type 0).
-pub(crate) fn push(out: &mut Vec<u8>, header: Header, payload: &[u8], chunk_bytes: usize) {
+pub fn push(out: &mut Vec<u8>, header: Header, payload: &[u8], chunk_bytes: usize) {
     out.push(header.chunk_stream);
     push_u24(out, header.timestamp_ms);
     push_u24(out, payload.len() as u32);
@@ -27,7 +32,7 @@ pub(crate) fn push(out: &mut Vec<u8>, header: Header, payload: &[u8], chunk_byte
 
 /// Appends a message of the same message stream as the one before on its chunk stream, later by `delta_ms` (type 1): these
 /// bytes are the same for every publisher and every turn.
-pub(crate) fn push_delta(
+pub fn push_delta(
     out: &mut Vec<u8>,
     chunk_stream: u8,
     delta_ms: u32,
@@ -43,8 +48,7 @@ pub(crate) fn push_delta(
 }
 
 fn push_u24(out: &mut Vec<u8>, value: u32) {
-    // Extended timestamps are not needed: no file of the bench is that long.
-    debug_assert!(value < 0xff_ffff);
+    assert!(value < 0xff_ffff, "{value} needs an extended timestamp");
     out.extend_from_slice(&value.to_be_bytes()[1..]);
 }
 
@@ -57,15 +61,19 @@ fn push_payload(out: &mut Vec<u8>, chunk_stream: u8, payload: &[u8], chunk_bytes
     }
 }
 
+/// A message, whole.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Message {
-    pub(crate) message_type: u8,
-    pub(crate) timestamp_ms: u32,
-    pub(crate) payload: Vec<u8>,
+pub struct Message {
+    /// One of `message_type`, or another.
+    pub message_type: u8,
+    /// Since the connection's beginning, if the peer says so.
+    pub timestamp_ms: u32,
+    /// What it carries.
+    pub payload: Vec<u8>,
 }
 
 /// Puts messages together from bytes as they come.
-pub(crate) struct Reader {
+pub struct Reader {
     bytes: Vec<u8>,
     chunk_bytes: usize,
     chunk_streams: HashMap<u8, Assembly>,
@@ -81,7 +89,9 @@ struct Assembly {
 }
 
 impl Reader {
-    pub(crate) fn new() -> Self {
+    /// For a connection whose handshake is done.
+    #[expect(clippy::new_without_default, reason = "no connection is a usual one")]
+    pub fn new() -> Self {
         Self {
             bytes: Vec::new(),
             chunk_bytes: CHUNK_BYTES_AT_FIRST,
@@ -89,12 +99,13 @@ impl Reader {
         }
     }
 
-    pub(crate) fn receive(&mut self, bytes: &[u8]) {
+    /// Takes what has arrived.
+    pub fn receive(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
 
     /// The next message that is complete, if there is one.
-    pub(crate) fn poll(&mut self) -> Result<Option<Message>> {
+    pub fn poll(&mut self) -> Result<Option<Message>> {
         loop {
             let Some((used, message)) = self.chunk()? else {
                 return Ok(None);
@@ -172,7 +183,7 @@ impl Reader {
     }
 }
 
-/// Answers and commands are far shorter, and so are the frames of the bench's media.
+/// Answers and commands are far shorter, and so are the frames of what is published.
 const MESSAGE_BYTES_MAX: usize = 1 << 20;
 
 #[cfg(test)]
