@@ -7,11 +7,12 @@ use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Instant;
 
 use alluvium_encoder::{HANDSHAKE_BYTES, Reader, VERSION, hello};
 
@@ -88,19 +89,22 @@ async fn discard(socket: &mut TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-async fn store(socket: &mut TcpStream, storing: &Storing, key: &str) -> io::Result<()> {
+async fn store(socket: &mut (impl AsyncRead + Unpin), storing: &Storing, key: &str) -> io::Result<()> {
     let mut segment = Vec::new();
     let mut number = 0;
     let mut began = Instant::now();
     loop {
         segment.reserve(READ_BYTES);
+        let is_first = segment.is_empty();
         let is_over = socket.read_buf(&mut segment).await? == 0;
+        if is_first {
+            began = Instant::now();
+        }
         if is_over || segment.len() >= storing.segment_bytes || began.elapsed() >= SEGMENT {
             // In the way of the other publishers: what is measured is its cost.
             fs::write(path(&storing.folder, key, number), &segment)?;
             segment.clear();
             number += 1;
-            began = Instant::now();
         }
         if is_over {
             return Ok(());
@@ -115,3 +119,29 @@ fn path(folder: &Path, key: &str, number: u32) -> PathBuf {
 
 const READ_BYTES: usize = 64 << 10;
 const SEGMENT: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_segment_begins_with_its_first_byte() {
+        let folder = std::env::temp_dir().join(format!("alluvium-bench-floor-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let storing = Storing {
+            folder: folder.clone(),
+            segment_bytes: 1 << 20,
+        };
+        let (mut publisher, mut floor) = tokio::io::duplex(64);
+        let publish = async move {
+            tokio::time::sleep(SEGMENT * 2).await;
+            publisher.write_all(b"one ").await.unwrap();
+            tokio::time::sleep(SEGMENT / 2).await;
+            publisher.write_all(b"segment").await.unwrap();
+        };
+        let ((), stored) = tokio::join!(publish, store(&mut floor, &storing, "s0"));
+        stored.unwrap();
+        assert_eq!(fs::read(folder.join("s0-0")).unwrap(), b"one segment");
+        fs::remove_dir_all(folder).unwrap();
+    }
+}
