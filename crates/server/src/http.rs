@@ -1,6 +1,7 @@
 //! One HTTP/1.1 connection, with a bound on every wait for its peer.
 
 mod pace;
+mod socket;
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
@@ -9,6 +10,7 @@ use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
+use alluvium_store::MemoryFile;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -16,13 +18,14 @@ use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use crate::panics;
 use pace::{Pace, Paced, Wait};
+use socket::Socket;
 
 /// Bounds on an HTTP connection.
 #[derive(Debug, Clone, Copy)]
@@ -54,7 +57,7 @@ pub(crate) trait Answer: Clone + Send + 'static {
 /// Serves one HTTP/1.1 connection; when `stop` is cancelled, the request under way is finished first.
 pub(crate) async fn serve<S>(socket: S, peer: SocketAddr, service: impl Answer, limits: Limits, stop: CancellationToken)
 where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Socket,
 {
     let pace = Pace::new(limits);
     let of_requests = pace.clone();
@@ -62,7 +65,11 @@ where
         let pace = of_requests.clone();
         pace.serving();
         let answer = answer(service.clone(), request.map(Body::new), peer);
-        async move { Ok::<_, std::convert::Infallible>(answer.await.map(|body| pace.until_sent(body))) }
+        async move {
+            let mut answer = answer.await;
+            pace.sending(answer.extensions_mut().remove::<MemoryFile>());
+            Ok::<_, std::convert::Infallible>(answer.map(|body| pace.until_sent(body)))
+        }
     });
     let mut connection = http1::Builder::new()
         .max_buf_size(HEADER_BYTES_MAX)

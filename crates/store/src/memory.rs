@@ -93,7 +93,12 @@ impl ObjectStore for MemoryStore {
         let range = RangeRequest::resolve_or_whole(range, info.length)?;
         let bytes = bytes.slice(range.start as usize..range.end as usize);
         let body = stream::iter((!bytes.is_empty()).then_some(Ok(bytes))).boxed();
-        Ok(Object { info, range, body })
+        Ok(Object {
+            info,
+            range,
+            body,
+            memory_file: None,
+        })
     }
 
     async fn head(&self, bucket: &BucketName, key: &ObjectKey) -> Result<ObjectInfo, Error> {

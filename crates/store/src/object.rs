@@ -4,7 +4,7 @@ use alluvium_oss::{ObjectAcl, ObjectKey, UnixTime};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream::BoxStream};
 
-use crate::Error;
+use crate::{Error, MemoryFile};
 
 /// What is known of an object without reading its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +57,8 @@ pub struct Object {
     pub range: Range<u64>,
     /// The bytes, in pieces of up to some hundred KiB. Dropping it ends the read.
     pub body: BoxStream<'static, Result<Bytes, Error>>,
+    /// What the body's pieces are parts of, where they can be sent without being copied.
+    pub memory_file: Option<MemoryFile>,
 }
 
 impl Object {

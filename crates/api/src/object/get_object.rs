@@ -87,8 +87,16 @@ pub(super) fn extent(call: &Call<'_>, wanted: RangeRequest, info: &ObjectInfo) -
 
 /// 200 or 206 with the bytes that were read.
 pub(super) fn send(object: Object, extent: Extent) -> Response {
-    let Object { info, range, body } = object;
+    let Object {
+        info,
+        range,
+        body,
+        memory_file,
+    } = object;
     let mut response = Response::new(Body::from_stream(body));
+    if let Some(memory_file) = memory_file {
+        response.extensions_mut().insert(memory_file);
+    }
     headers::describe(&mut response, &info);
     if extent == Extent::Range {
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;

@@ -112,7 +112,13 @@ fn send(call: &Call<'_>, info: ObjectInfo, text: String) -> Result<Response, Err
     };
     let part = Bytes::from(text).slice(range.start as usize..range.end as usize);
     let body = stream::once(async { Ok(part) }).boxed();
-    Ok(get_object::send(Object { info, range, body }, extent))
+    let object = Object {
+        info,
+        range,
+        body,
+        memory_file: None,
+    };
+    Ok(get_object::send(object, extent))
 }
 
 /// Checks `x-oss-hls-sign-token`, which may be given and changes nothing (docs/decisions).

@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
+use alluvium_store::MemoryFile;
 use axum::body::{Body, HttpBody};
 use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
@@ -11,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
 use super::Limits;
+use super::socket::Socket;
 
 /// What a connection waits for, and until when: shared by its socket, which sees bytes come and go, and its requests,
 /// which know when one begins and ends.
@@ -26,6 +28,8 @@ struct State {
     phase: Phase,
     /// Since when the peer takes no more of what is written.
     blocked: Option<Instant>,
+    /// What the answer that is being sent has its bytes in.
+    memory_file: Option<MemoryFile>,
 }
 
 #[derive(Debug)]
@@ -61,6 +65,7 @@ impl Pace {
         let state = State {
             phase: Phase::Idle(Instant::now()),
             blocked: None,
+            memory_file: None,
         };
         Self {
             limits,
@@ -71,6 +76,11 @@ impl Pace {
     /// A request's header is complete.
     pub(super) fn serving(&self) {
         self.lock().phase = Phase::Serving;
+    }
+
+    /// An answer begins, whose bytes may lie in a file, too.
+    pub(super) fn sending(&self, memory_file: Option<MemoryFile>) {
+        self.lock().memory_file = memory_file;
     }
 
     /// The same body; once it is sent, or given up, the next request is waited for.
@@ -108,6 +118,18 @@ impl Pace {
         } else {
             state.blocked.get_or_insert_with(Instant::now);
         }
+    }
+
+    /// All that was to be sent has been written.
+    fn flushed(&self) {
+        let mut state = self.lock();
+        if let Phase::Idle(_) = state.phase {
+            state.memory_file = None;
+        }
+    }
+
+    fn memory_file(&self) -> Option<MemoryFile> {
+        self.lock().memory_file.clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -165,6 +187,29 @@ impl<S> Paced<S> {
     }
 }
 
+impl<S: Socket> Paced<S> {
+    /// Sends what comes next, where that may be done without a copy; `None` where it is for a write.
+    ///
+    /// What is sent from the file are the bytes that were to be written, whatever else has happened: they lie in its memory.
+    fn poll_send(&mut self, context: &mut Context<'_>, slices: &[io::IoSlice<'_>]) -> Option<Poll<io::Result<usize>>> {
+        let file = self.pace.memory_file()?;
+        let mut slices = slices.iter().filter(|slice| !slice.is_empty());
+        let first = slices.next()?;
+        let sent = match file.position(first) {
+            Some(at) => self.socket.poll_send_file(context, &file, at, first.len()),
+            None => {
+                slices.next().and_then(|second| file.position(second))?;
+                self.socket.poll_write_before(context, first)
+            }
+        };
+        match sent {
+            // The system does not want to; a write tells if the connection is broken.
+            Poll::Ready(Ok(0) | Err(_)) => None,
+            sent => Some(sent),
+        }
+    }
+}
+
 impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -180,7 +225,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
+impl<S: Socket> AsyncWrite for Paced<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.socket).poll_write(context, bytes);
         self.pace.wrote(written.is_ready());
@@ -188,6 +233,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.pace.flushed();
         Pin::new(&mut self.socket).poll_flush(context)
     }
 
@@ -200,7 +246,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.socket).poll_write_vectored(context, slices);
+        let written = match self.poll_send(context, slices) {
+            Some(sent) => sent,
+            None => Pin::new(&mut self.socket).poll_write_vectored(context, slices),
+        };
         self.pace.wrote(written.is_ready());
         written
     }

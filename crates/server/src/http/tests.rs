@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Context;
 
 use axum::Router;
 use axum::routing::{any, get};
@@ -23,6 +24,23 @@ const LARGE_BYTES: usize = 1 << 20;
 impl Answer for Router {
     async fn answer(self, request: Request) -> Response {
         self.oneshot(request).await.unwrap_or_else(|never| match never {})
+    }
+}
+
+/// A pipe sends no files.
+impl Socket for DuplexStream {
+    fn poll_send_file(
+        &mut self,
+        _: &mut Context<'_>,
+        _: &MemoryFile,
+        _: u64,
+        _: usize,
+    ) -> Poll<std::io::Result<usize>> {
+        Poll::Ready(Err(std::io::ErrorKind::Unsupported.into()))
+    }
+
+    fn poll_write_before(&mut self, _: &mut Context<'_>, _: &[u8]) -> Poll<std::io::Result<usize>> {
+        Poll::Ready(Err(std::io::ErrorKind::Unsupported.into()))
     }
 }
 

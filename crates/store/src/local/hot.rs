@@ -12,7 +12,7 @@ use alluvium_oss::{BucketName, ObjectKey};
 use bytes::Bytes;
 
 use super::{body::Blob, inner::Source};
-use crate::{Attributes, ObjectInfo};
+use crate::{Attributes, MemoryFile, ObjectInfo};
 
 /// Objects that are asked for again and again, ready to be sent without a look at the index.
 ///
@@ -43,9 +43,10 @@ pub(super) struct Ready {
     pub(super) content: Content,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Content {
     Inline(Bytes),
+    Memory(MemoryFile),
     Blob(Arc<Blob>),
 }
 
@@ -150,6 +151,18 @@ impl Hot {
         Look::Absent(None)
     }
 
+    /// The facts of an object that is ready.
+    pub(super) fn info(&self, bucket: &BucketName, key: &ObjectKey) -> Option<ObjectInfo> {
+        let name = self.name(bucket, key);
+        let mut state = self.lock();
+        let entry = state
+            .ready
+            .get_mut(&name)
+            .filter(|entry| entry.object.is(bucket, key))?;
+        entry.used = true;
+        Some(entry.object.info.clone())
+    }
+
     /// Keeps an object that was read, if no change has begun since the ticket was had, and it is not too large.
     pub(super) fn keep(&self, ticket: Ticket, bucket: &BucketName, info: &ObjectInfo, source: &Source) {
         let content = match source {
@@ -171,29 +184,29 @@ impl Hot {
         drop(gone);
     }
 
-    /// Keeps all bytes of an object that is ready, if it is still the one that there was room for.
-    pub(super) fn fill(&self, room: Room, bytes: Vec<u8>) -> Bytes {
+    /// All bytes of an object, which it keeps while it is ready, if it is still the one that there was room for.
+    pub(super) fn fill(&self, room: Room, bytes: Vec<u8>) -> Content {
         let ticket = room.ticket;
-        let bytes = Bytes::from_owner(Filled { bytes, _room: room });
+        let content = room.fill(bytes);
         let mut state = self.lock();
         let entry = state.ready.get(&ticket.name);
         let Some(entry) = entry.filter(|entry| entry.number == ticket.number) else {
-            return bytes;
+            return content;
         };
         let object = Ready {
             bucket: entry.object.bucket.clone(),
             info: entry.object.info.clone(),
-            content: Content::Inline(bytes.clone()),
+            content: content.clone(),
         };
         let gone = self.insert(&mut state, ticket.name, object);
         drop(state);
         drop(gone);
-        bytes
+        content
     }
 
     /// Room for all bytes of an object: none for too many, nor while slow clients are being sent too many that are gone.
     fn room(&self, ticket: Ticket, length: u64) -> Option<Room> {
-        let length = usize::try_from(length).ok()?;
+        let length = taken(usize::try_from(length).ok()?);
         let held_max = self.bytes_max.saturating_mul(2);
         let held = self.held.load(Ordering::Relaxed);
         if length > self.bytes_max / SHARES || held + length > held_max {
@@ -278,6 +291,23 @@ impl Hot {
     }
 }
 
+impl Room {
+    /// A file pays where its bytes are too many to be copied for each who asks.
+    fn fill(self, bytes: Vec<u8>) -> Content {
+        let (bytes, room) = match bytes.len() {
+            FILE_BYTES_MIN.. => match MemoryFile::new(&bytes, self) {
+                Ok(file) => return Content::Memory(file),
+                Err((error, room)) => {
+                    tracing::debug!(%error, "bytes are kept in memory that has to be copied to be sent");
+                    (bytes, room)
+                }
+            },
+            _ => (bytes, self),
+        };
+        Content::Inline(Bytes::from_owner(Filled { bytes, _room: room }))
+    }
+}
+
 impl Drop for Room {
     fn drop(&mut self) {
         self.held.fetch_sub(self.length, Ordering::Relaxed);
@@ -316,6 +346,18 @@ impl State {
     }
 }
 
+#[cfg(test)]
+impl Content {
+    /// Those that are in memory.
+    pub(super) fn bytes(&self) -> Bytes {
+        match self {
+            Self::Inline(bytes) => bytes.clone(),
+            Self::Memory(file) => file.bytes(),
+            Self::Blob(_) => panic!("its bytes are not in memory"),
+        }
+    }
+}
+
 impl Ready {
     fn is(&self, bucket: &BucketName, key: &ObjectKey) -> bool {
         self.info.key == *key && self.bucket == *bucket
@@ -326,8 +368,17 @@ impl Ready {
         let facts = FACTS_BYTES + length(&self.info.attributes);
         match &self.content {
             Content::Inline(bytes) => (facts + bytes.len(), 0),
+            Content::Memory(file) => (facts + taken(file.as_ref().len()), 1),
             Content::Blob(_) => (facts, 1),
         }
+    }
+}
+
+/// What so many bytes take of memory: those of a file have whole pages.
+fn taken(length: usize) -> usize {
+    match length {
+        FILE_BYTES_MIN.. => length.saturating_add(PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES,
+        _ => length,
     }
 }
 
@@ -409,6 +460,12 @@ const USER_BYTES: usize = 64;
 
 /// Reading an object whole, and keeping it, pays when it is asked for more often than a player asks again.
 const ASKED_FOR_BYTES: u32 = 4;
+
+/// From here on a call to send a file costs less than the copy that it saves.
+const FILE_BYTES_MIN: usize = 64 * 1024;
+
+/// Of most machines; a file wastes at most one.
+const PAGE_BYTES: usize = 4096;
 
 /// The bytes of a larger object would take the place of too many others.
 const SHARES: usize = 8;
@@ -591,7 +648,7 @@ mod tests {
     fn bytes_of_a_blob_are_kept_when_it_was_asked_for_often_unless_they_are_too_many() {
         let hot = Arc::new(Hot::new(SHARES * 4000, 2));
         let room = room_for(&hot, "a", 4000).unwrap();
-        assert_eq!(hot.fill(room, vec![1; 4000]), vec![1; 4000]);
+        assert_eq!(hot.fill(room, vec![1; 4000]).bytes(), vec![1; 4000]);
         let Look::Ready(object, None) = hot.look(&bucket(), &key("a")) else {
             panic!("it is ready")
         };
@@ -604,29 +661,57 @@ mod tests {
 
         let room = room_for(&hot, "changed", 1).unwrap();
         drop(change(&hot, &["changed"]));
-        assert_eq!(hot.fill(room, vec![2]), vec![2]);
+        assert_eq!(hot.fill(room, vec![2]).bytes(), vec![2]);
         assert!(!asks(&hot, "changed"));
     }
 
     #[test]
+    fn many_bytes_are_kept_in_a_file_of_which_whole_pages_count() {
+        let hot = Arc::new(Hot::new(SHARES * 2 * FILE_BYTES_MIN, 2));
+        for (name, length) in [("a", FILE_BYTES_MIN), ("b", FILE_BYTES_MIN + 1)] {
+            let room = room_for(&hot, name, length as u64).unwrap();
+            let filled = hot.fill(room, vec![1; length]);
+            assert!(matches!(&filled, Content::Memory(file) if file.as_ref() == vec![1; length]));
+            let Look::Ready(object, None) = hot.look(&bucket(), &key(name)) else {
+                panic!("it is ready")
+            };
+            assert!(matches!(&object.content, Content::Memory(file) if file.as_ref().len() == length));
+        }
+        {
+            let state = hot.lock();
+            let bytes = 2 * (FACTS_BYTES + FILE_BYTES_MIN) + PAGE_BYTES;
+            assert_eq!((state.files, state.bytes), (2, bytes));
+            assert_eq!(hot.held.load(Ordering::Relaxed), bytes - 2 * FACTS_BYTES);
+        }
+        drop(change(&hot, &["a", "b"]));
+        assert_eq!(hot.held.load(Ordering::Relaxed), 0);
+        let room = room_for(&hot, "c", FILE_BYTES_MIN as u64 - 1).unwrap();
+        let filled = hot.fill(room, vec![1; FILE_BYTES_MIN - 1]);
+        assert!(matches!(filled, Content::Inline(_)), "fewer are copied");
+    }
+
+    #[test]
     fn bytes_that_are_gone_and_still_being_sent_are_bounded() {
-        let hot = Arc::new(Hot::new(SHARES * 4000, 2));
-        let being_sent: Vec<Bytes> = (0..2 * SHARES)
-            .map(|number| {
-                let room = room_for(&hot, &number.to_string(), 4000).unwrap();
-                hot.fill(room, vec![0; 4000])
-            })
-            .collect();
-        assert!(room_for(&hot, "one more", 4000).is_none());
-        drop(being_sent);
-        // Those that are ready stay.
-        let held = || hot.held.load(Ordering::Relaxed);
-        assert!(held() <= SHARES * 4000);
-        let room = room_for(&hot, "another", 4000);
-        let before = held();
-        assert!(room.is_some());
-        drop(room);
-        assert_eq!(held(), before - 4000, "a room that was not filled is given back");
+        for length in [4000, FILE_BYTES_MIN] {
+            let room_for = |hot: &Hot, name: &str| room_for(hot, name, length as u64);
+            let hot = Arc::new(Hot::new(SHARES * length, 2));
+            let being_sent: Vec<Content> = (0..2 * SHARES)
+                .map(|number| {
+                    let room = room_for(&hot, &number.to_string()).unwrap();
+                    hot.fill(room, vec![0; length])
+                })
+                .collect();
+            assert!(room_for(&hot, "one more").is_none());
+            drop(being_sent);
+            // Those that are ready stay.
+            let held = || hot.held.load(Ordering::Relaxed);
+            assert!(held() <= SHARES * length);
+            let room = room_for(&hot, "another");
+            let before = held();
+            assert!(room.is_some());
+            drop(room);
+            assert_eq!(held(), before - length, "a room that was not filled is given back");
+        }
     }
 
     #[test]

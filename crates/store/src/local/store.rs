@@ -17,8 +17,8 @@ use super::{
     writer::{Change, Content},
 };
 use crate::{
-    Body, Capabilities, CompleteUpload, Copy, Error, ListPage, ListQuery, NewUpload, Object, ObjectInfo, ObjectStore,
-    Part, PartInfo, PartPage, Put, RangeRequest, Upload, UploadId, UploadPage, UploadQuery, crc64,
+    Body, Capabilities, CompleteUpload, Copy, Error, ListPage, ListQuery, MemoryFile, NewUpload, Object, ObjectInfo,
+    ObjectStore, Part, PartInfo, PartPage, Put, RangeRequest, Upload, UploadId, UploadPage, UploadQuery, crc64,
 };
 
 /// Objects in a folder of a local file system; how it keeps them is told by [its module](crate::local).
@@ -105,30 +105,51 @@ impl LocalStore {
     /// Begins to read an object that is ready: what its body begins with, and the blob where there is more.
     async fn begin_hot(&self, object: &Ready, range: Option<RangeRequest>, room: Option<Room>) -> Result<Begun, Error> {
         let range = RangeRequest::resolve_or_whole(range, object.info.length)?;
-        let (first, blob) = match (&object.content, room) {
-            (hot::Content::Inline(bytes), _) => (slice(bytes, &range), None),
+        let content = match (&object.content, room) {
             (hot::Content::Blob(blob), Some(room)) => {
                 let (inner, blob, length) = (Arc::clone(&self.inner), Arc::clone(blob), object.info.length);
                 let read = move || Ok(inner.hot.fill(room, blob.read_whole(length)?));
-                (slice(&self.inner.reads.run(read).await?, &range), None)
+                self.inner.reads.run(read).await?
             }
-            (hot::Content::Blob(blob), None) => {
-                let first = match blob.read_cached(&range)? {
+            (content, _) => content.clone(),
+        };
+        let mut begun = Begun {
+            info: object.info.clone(),
+            range,
+            first: Bytes::new(),
+            blob: None,
+            memory_file: None,
+        };
+        match content {
+            hot::Content::Inline(bytes) => begun.first = slice(&bytes, &begun.range),
+            hot::Content::Memory(file) => {
+                begun.first = slice(&file.bytes(), &begun.range);
+                begun.memory_file = Some(file);
+            }
+            hot::Content::Blob(blob) => {
+                begun.first = match blob.read_cached(&begun.range)? {
                     Some(first) => first,
                     None => {
-                        let (blob, range) = (Arc::clone(blob), range.clone());
+                        let (blob, range) = (Arc::clone(&blob), begun.range.clone());
                         self.inner.reads.run(move || blob.read(&range)).await?
                     }
                 };
-                (first, Some(Arc::clone(blob)))
+                begun.blob = Some(blob);
             }
-        };
-        Ok((object.info.clone(), range, first, blob))
+        }
+        Ok(begun)
     }
 }
 
-/// Facts, the range that is sent, its first piece, and where the rest of it is.
-type Begun = (ObjectInfo, Range<u64>, Bytes, Option<Arc<Blob>>);
+/// An object of which the first piece has been read.
+struct Begun {
+    info: ObjectInfo,
+    range: Range<u64>,
+    first: Bytes,
+    /// Where the rest of the range is.
+    blob: Option<Arc<Blob>>,
+    memory_file: Option<MemoryFile>,
+}
 
 fn slice(bytes: &Bytes, range: &Range<u64>) -> Bytes {
     bytes.slice(range.start as usize..range.end as usize)
@@ -206,7 +227,7 @@ impl ObjectStore for LocalStore {
     }
 
     async fn get(&self, bucket: &BucketName, key: &ObjectKey, range: Option<RangeRequest>) -> Result<Object, Error> {
-        let ((info, range, first, blob), reading) = match self.inner.hot.look(bucket, key) {
+        let (begun, reading) = match self.inner.hot.look(bucket, key) {
             Look::Ready(object, room) => (self.begin_hot(&object, range, room).await?, Reading::Cached),
             Look::Absent(ticket) => {
                 let inner = Arc::clone(&self.inner);
@@ -218,21 +239,42 @@ impl ObjectStore for LocalStore {
                         Source::Inline(bytes) => (slice(&bytes, &range), None),
                         Source::Blob(_, blob) => (blob.read(&range)?, Some(blob)),
                     };
-                    Ok((info, range, first, blob))
+                    Ok(Begun {
+                        info,
+                        range,
+                        first,
+                        blob,
+                        memory_file: None,
+                    })
                 };
                 (self.inner.reads.run(read).await?, Reading::OnThreads)
             }
         };
+        let Begun {
+            info,
+            range,
+            first,
+            blob,
+            memory_file,
+        } = begun;
         let body = match blob {
             Some(blob) if (first.len() as u64) < range.end - range.start => {
                 body::stream(Arc::clone(&self.inner.reads), blob, range.clone(), first, reading)
             }
             _ => stream::iter((!first.is_empty()).then_some(Ok(first))).boxed(),
         };
-        Ok(Object { info, range, body })
+        Ok(Object {
+            info,
+            range,
+            body,
+            memory_file,
+        })
     }
 
     async fn head(&self, bucket: &BucketName, key: &ObjectKey) -> Result<ObjectInfo, Error> {
+        if let Some(info) = self.inner.hot.info(bucket, key) {
+            return Ok(info);
+        }
         let inner = Arc::clone(&self.inner);
         let (bucket, key) = (bucket.clone(), key.clone());
         self.inner.reads.run(move || inner.head(&bucket, &key)).await

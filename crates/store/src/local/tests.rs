@@ -520,6 +520,53 @@ async fn a_hot_object_that_is_changed_or_deleted_is_what_it_is_now() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_is_known_of_a_hot_object_is_what_it_is_now() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    for (name, body) in [("small", Bytes::from("old")), ("large", large(1))] {
+        store.put(&bucket(), &key(name), put(body.clone())).await.unwrap();
+        heat(&store, name).await;
+        let head = store.head(&bucket(), &key(name)).await.unwrap();
+        assert_eq!(head, store.get(&bucket(), &key(name), None).await.unwrap().info);
+        store.put(&bucket(), &key(name), put("new")).await.unwrap();
+        let head = store.head(&bucket(), &key(name)).await.unwrap();
+        assert_eq!((head.length, head.crc64), (3, crc64(b"new")));
+        heat(&store, name).await;
+        store.delete(&bucket(), &key(name)).await.unwrap();
+        let gone = store.head(&bucket(), &key(name)).await;
+        assert!(matches!(gone, Err(Error::NotFound { .. })));
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_hot_blob_of_many_bytes_is_sent_from_a_file_in_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    let body: Bytes = (0..3 * PIECE_BYTES).map(|at| (at / 1000) as u8).collect();
+    store.put(&bucket(), &key("k"), put(body.clone())).await.unwrap();
+    let cold = store.get(&bucket(), &key("k"), None).await.unwrap();
+    assert!(cold.memory_file.is_none());
+    heat(&store, "k").await;
+    for asked in [
+        None,
+        Some(RangeRequest::From(1000)),
+        Some(RangeRequest::Between(7, 7)),
+        Some(RangeRequest::Last(200_000)),
+    ] {
+        let mut object = store.get(&bucket(), &key("k"), asked).await.unwrap();
+        let file = object.memory_file.clone().unwrap();
+        assert_eq!(file.as_ref(), body);
+        let mut at = object.range.start;
+        while let Some(piece) = object.body.next().await.transpose().unwrap() {
+            assert_eq!(file.position(&piece), Some(at));
+            at += piece.len() as u64;
+        }
+        assert_eq!(at, object.range.end);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_hot_object_is_read_in_ranges_and_from_the_disk_when_the_system_has_forgotten_it() {
     let folder = tempfile::tempdir().unwrap();
     // Too little for its bytes.
