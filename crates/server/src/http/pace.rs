@@ -115,6 +115,10 @@ impl Pace {
         let mut state = self.lock();
         if progress {
             state.blocked = None;
+            // The body is given up before it is written, which may take as long as the peer likes.
+            if let Phase::Idle(since) = &mut state.phase {
+                *since = Instant::now();
+            }
         } else {
             state.blocked.get_or_insert_with(Instant::now);
         }

@@ -196,6 +196,20 @@ async fn a_peer_that_does_not_read_its_answer_is_cut_off_after_60_s() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_connection_is_idle_from_when_its_answer_was_taken() {
+    let mut peer = Peer::connect();
+    peer.send("GET /large HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    peer.until("\r\n\r\n").await;
+    for _ in 0..LARGE_BYTES / 4096 {
+        sleep(Duration::from_secs(1)).await;
+        peer.pipe.read_exact(&mut [0; 4096]).await.unwrap();
+    }
+    sleep(Duration::from_secs(58)).await;
+    peer.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    assert!(peer.until("\r\n\r\nhello").await.starts_with("HTTP/1.1 200 "));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_slow_body_is_the_services_to_bound() {
     let mut peer = Peer::connect();
     peer.send("PUT /echo HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 3\r\n\r\n")
