@@ -31,13 +31,13 @@ pub(crate) fn bucket_name(call: &Call<'_>) -> Result<BucketName, Error> {
 ///
 /// # Errors
 /// `InvalidBucketName`, `NoSuchBucket`.
-pub(crate) async fn existing_bucket(call: &Call<'_>) -> Result<Bucket, Error> {
+pub(crate) async fn existing_bucket<'a>(call: &Call<'a>) -> Result<&'a Bucket, Error> {
     if let Some(bucket) = call.bucket.get() {
-        return Ok(bucket.clone());
+        return Ok(bucket);
     }
     let name = bucket_name(call)?;
     match call.catalog.bucket(&name).await {
-        Ok(bucket) => Ok(call.bucket.get_or_init(|| bucket).clone()),
+        Ok(bucket) => Ok(call.bucket.get_or_init(|| bucket)),
         Err(CatalogError::NotFound { .. }) => Err(Error::no_such_bucket(&name)),
         Err(other) => Err(error::from_catalog(other)),
     }
@@ -50,7 +50,7 @@ pub(crate) async fn existing_bucket(call: &Call<'_>) -> Result<Bucket, Error> {
 pub(crate) async fn owned_bucket(call: &Call<'_>) -> Result<Bucket, Error> {
     let bucket = existing_bucket(call).await?;
     if call.caller.is_owner(&bucket.owner) {
-        Ok(bucket)
+        Ok(bucket.clone())
     } else {
         Err(denied(call))
     }
@@ -73,8 +73,8 @@ pub(crate) async fn owned_object(call: &Call<'_>) -> Result<(Bucket, ObjectKey),
 pub(crate) async fn writable_object(call: &Call<'_>) -> Result<(Bucket, ObjectKey), Error> {
     let bucket = existing_bucket(call).await?;
     let key = ObjectKey::parse(&call.request.key)?;
-    may_write(call, &bucket, &key).await?;
-    Ok((bucket, key))
+    may_write(call, bucket, &key).await?;
+    Ok((bucket.clone(), key))
 }
 
 /// Whether the caller may write or delete an object, which need not exist.
@@ -106,7 +106,7 @@ pub(crate) async fn readable_object(call: &Call<'_>) -> Result<ObjectInfo, Error
     let key = ObjectKey::parse(&call.request.key)?;
     let found = call.store.head(&bucket.name, &key).await;
     let acl = found.as_ref().map_or(ObjectAcl::Default, |info| info.attributes.acl);
-    may_read(call, &bucket, acl)?;
+    may_read(call, bucket, acl)?;
     found.map_err(|error| error::from_store(error, &bucket.name, &key))
 }
 

@@ -74,6 +74,7 @@ mod bucket;
 mod conditions;
 mod config;
 mod cors;
+mod date;
 mod error;
 mod lifecycle;
 mod live;

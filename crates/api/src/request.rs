@@ -1,5 +1,7 @@
 //! From an HTTP request line and headers to bucket, key and parameters.
 
+use std::borrow::Cow;
+
 use alluvium_oss::percent::{self, Plus};
 use alluvium_oss::{Addressing, BucketName, ChannelName, ChannelUrls, Domains, Error, ErrorCode, PlaylistName};
 use http::request::Parts;
@@ -200,7 +202,7 @@ impl Headers {
 }
 
 fn decode(path: &str, query: &Query) -> Result<String, Error> {
-    let bytes: Vec<u8> = percent_decode_str(path).collect();
+    let bytes = Cow::from(percent_decode_str(path)).into_owned();
     String::from_utf8(bytes).map_err(|error| {
         let channel = query.has("live") || query.has("vod");
         match ChannelName::from_utf8(error.as_bytes()) {

@@ -15,6 +15,7 @@ use http::{HeaderName, HeaderValue, Method, header};
 
 use crate::authenticate::{self, Caller};
 use crate::config::Config;
+use crate::date::Date;
 use crate::operation::Operation;
 use crate::own::{self, Nobody, Publishers};
 use crate::request::{self, Request, Target};
@@ -30,6 +31,7 @@ struct Shared {
     catalog: Arc<dyn Catalog>,
     clock: Arc<dyn Clock>,
     publishers: Arc<dyn Publishers>,
+    date: Date,
 }
 
 /// One authenticated request and what it may use.
@@ -74,6 +76,7 @@ impl Api {
             catalog,
             clock,
             publishers,
+            date: Date::default(),
         }))
     }
 
@@ -126,10 +129,7 @@ impl Api {
             cors::decorate(&mut response, request, bucket.get(), self.0.catalog.as_ref()).await;
         }
         let headers = response.headers_mut();
-        headers.insert(
-            header::DATE,
-            HeaderValue::try_from(now.http_date()).expect("an HTTP date is a header value"),
-        );
+        headers.insert(header::DATE, self.0.date.at(now));
         headers.insert(header::SERVER, HeaderValue::from_static("AliyunOSS"));
         headers.insert(
             HeaderName::from_static("x-oss-request-id"),
@@ -164,6 +164,7 @@ impl Api {
             catalog,
             clock,
             publishers,
+            date: _,
         } = &*self.0;
         let caller = match operation {
             // A preflight repeats the URL of another request, signature and all.

@@ -67,7 +67,7 @@ pub use list::{LIST_LIMIT_MAX, ListPage, ListQuery};
 pub use local::{LocalStore, LocalStoreConfig};
 pub use memory::MemoryStore;
 pub use memory_file::MemoryFile;
-pub use object::{Attributes, Object, ObjectInfo};
+pub use object::{Attributes, Object, ObjectBytes, ObjectInfo};
 pub use put::{Body, Condition, Copy, CopyAttributes, Put};
 pub use range::RangeRequest;
 pub use store::{Capabilities, ObjectStore};

@@ -7,12 +7,11 @@ use std::{
 use alluvium_oss::{BucketName, ObjectAcl, ObjectKey};
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::{StreamExt, stream};
 
 use crate::{
     Body, Capabilities, CompleteUpload, Condition, Copy, Error, LIST_LIMIT_MAX, ListPage, ListQuery, NewUpload, Object,
-    ObjectInfo, ObjectStore, Part, PartInfo, PartPage, Put, RangeRequest, Upload, UploadId, UploadInfo, UploadPage,
-    UploadQuery, crc64, list,
+    ObjectBytes, ObjectInfo, ObjectStore, Part, PartInfo, PartPage, Put, RangeRequest, Upload, UploadId, UploadInfo,
+    UploadPage, UploadQuery, crc64, list,
 };
 
 /// Objects in memory, for tests and simulations: it keeps every promise but the one of durability.
@@ -91,8 +90,7 @@ impl ObjectStore for MemoryStore {
     async fn get(&self, bucket: &BucketName, key: &ObjectKey, range: Option<RangeRequest>) -> Result<Object, Error> {
         let Stored { info, bytes } = self.find(bucket, key)?;
         let range = RangeRequest::resolve_or_whole(range, info.length)?;
-        let bytes = bytes.slice(range.start as usize..range.end as usize);
-        let body = stream::iter((!bytes.is_empty()).then_some(Ok(bytes))).boxed();
+        let body = ObjectBytes::AtOnce(bytes.slice(range.start as usize..range.end as usize));
         Ok(Object {
             info,
             range,

@@ -1,8 +1,14 @@
-use std::{collections::BTreeMap, fmt, ops::Range};
+use std::{
+    collections::BTreeMap,
+    fmt, mem,
+    ops::Range,
+    pin::Pin,
+    task::{Context, Poll},
+};
 
 use alluvium_oss::{ObjectAcl, ObjectKey, UnixTime};
 use bytes::Bytes;
-use futures_util::{StreamExt, stream::BoxStream};
+use futures_util::{Stream, StreamExt, stream::BoxStream};
 
 use crate::{Error, MemoryFile};
 
@@ -56,9 +62,29 @@ pub struct Object {
     /// The bytes that `body` gives; the whole object when no range was asked for.
     pub range: Range<u64>,
     /// The bytes, in pieces of up to some hundred KiB. Dropping it ends the read.
-    pub body: BoxStream<'static, Result<Bytes, Error>>,
+    pub body: ObjectBytes,
     /// What the body's pieces are parts of, where they can be sent without being copied.
     pub memory_file: Option<MemoryFile>,
+}
+
+/// The bytes of an object that is being read.
+pub enum ObjectBytes {
+    /// All of them.
+    AtOnce(Bytes),
+    /// As they are read.
+    InPieces(BoxStream<'static, Result<Bytes, Error>>),
+}
+
+impl Stream for ObjectBytes {
+    type Item = Result<Bytes, Error>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        match self.get_mut() {
+            Self::AtOnce(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Self::AtOnce(bytes) => Poll::Ready(Some(Ok(mem::take(bytes)))),
+            Self::InPieces(pieces) => pieces.poll_next_unpin(context),
+        }
+    }
 }
 
 impl Object {

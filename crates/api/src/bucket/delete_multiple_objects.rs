@@ -25,7 +25,7 @@ pub(crate) async fn answer(call: &Call<'_>, body: Body) -> Result<Response, Erro
     }
     let asked = DeleteObjects::from_xml(&receive::long_document(call, body).await?)?;
     for key in &asked.keys {
-        authorise::may_write(call, &bucket, key).await?;
+        authorise::may_write(call, bucket, key).await?;
     }
     let delete = delete(call, &bucket.name, &asked.keys);
     // A client that goes away now does not leave a segment removed and recorded.

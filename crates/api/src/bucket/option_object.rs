@@ -21,7 +21,7 @@ pub(crate) async fn answer(call: &Call<'_>) -> Result<Response, Error> {
     let headers = asked(header::ACCESS_CONTROL_REQUEST_HEADERS).unwrap_or_default();
     let names = headers.split(',').map(str::trim).filter(|name| !name.is_empty());
     let bucket = authorise::existing_bucket(call).await?;
-    let Some(rules) = cors::rules(call.catalog.as_ref(), &bucket).await? else {
+    let Some(rules) = cors::rules(call.catalog.as_ref(), bucket).await? else {
         return Err(forbidden("CORSResponse: CORS is not enabled for this bucket."));
     };
     let Some(rule) = rules.rule(origin, method, names) else {

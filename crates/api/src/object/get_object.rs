@@ -1,7 +1,7 @@
 //! GetObject (contract, 4.4): all that a viewer ever calls.
 
 use alluvium_oss::{Error, ErrorCode, ObjectAcl, ObjectKey};
-use alluvium_store::{Error as StoreError, Object, ObjectInfo, RangeRequest};
+use alluvium_store::{Error as StoreError, Object, ObjectBytes, ObjectInfo, RangeRequest};
 use axum::body::Body;
 use axum::response::Response;
 use http::{HeaderName, HeaderValue, StatusCode, header};
@@ -23,14 +23,14 @@ pub(crate) async fn answer(call: &Call<'_>) -> Result<Response, Error> {
     let object = match call.store.get(&bucket.name, &key, wanted).await {
         Ok(object) => object,
         Err(StoreError::NotFound { .. }) => {
-            authorise::may_read(call, &bucket, ObjectAcl::Default)?;
+            authorise::may_read(call, bucket, ObjectAcl::Default)?;
             return Err(Error::no_such_key(&key));
         }
         // Who may not read must not learn the length either, so the whole object is asked for before anything is said.
         Err(StoreError::Range { .. }) => call.store.get(&bucket.name, &key, None).await.map_err(failed)?,
         Err(other) => return Err(failed(other)),
     };
-    authorise::may_read(call, &bucket, object.info.attributes.acl)?;
+    authorise::may_read(call, bucket, object.info.attributes.acl)?;
     match conditions::weigh(asked, &object.info) {
         Verdict::Failed => return Err(ErrorCode::PreconditionFailed.into()),
         Verdict::NotModified => return Ok(headers::not_modified(&object.info)),
@@ -44,7 +44,7 @@ pub(crate) async fn answer(call: &Call<'_>) -> Result<Response, Error> {
         Extent::Whole if object.range != (0..object.info.length) => {
             let whole = call.store.get(&bucket.name, &key, None).await.map_err(failed)?;
             // It may be another object by now.
-            authorise::may_read(call, &bucket, whole.info.attributes.acl)?;
+            authorise::may_read(call, bucket, whole.info.attributes.acl)?;
             whole
         }
         _ => object,
@@ -93,11 +93,15 @@ pub(super) fn send(object: Object, extent: Extent) -> Response {
         body,
         memory_file,
     } = object;
-    let mut response = Response::new(Body::from_stream(body));
+    let body = match body {
+        ObjectBytes::AtOnce(bytes) => Body::from(bytes),
+        ObjectBytes::InPieces(pieces) => Body::from_stream(pieces),
+    };
+    let mut response = Response::new(body);
     if let Some(memory_file) = memory_file {
         response.extensions_mut().insert(memory_file);
     }
-    headers::describe(&mut response, &info);
+    headers::describe_part(&mut response, &info, range.end - range.start);
     if extent == Extent::Range {
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
         let last = range.end.saturating_sub(1);
@@ -107,9 +111,6 @@ pub(super) fn send(object: Object, extent: Extent) -> Response {
             &format!("bytes {}-{last}/{}", range.start, info.length),
         );
     }
-    response
-        .headers_mut()
-        .insert(header::CONTENT_LENGTH, HeaderValue::from(range.end - range.start));
     response
 }
 

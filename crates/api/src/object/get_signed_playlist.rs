@@ -1,13 +1,11 @@
 //! GetSignedPlaylist: `x-oss-process=hls/sign` (contract, 4.8).
 
 use alluvium_oss::{Addressing, Error, ErrorCode, ObjectAcl, ObjectKey};
-use alluvium_store::{Attributes, Error as StoreError, Object, ObjectInfo, crc64};
+use alluvium_store::{Attributes, Error as StoreError, Object, ObjectBytes, ObjectInfo, crc64};
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use futures_util::StreamExt as _;
-use futures_util::stream;
 use http::Method;
 use md5::{Digest, Md5};
 use tokio::task::spawn_blocking;
@@ -34,12 +32,12 @@ pub(crate) async fn answer(call: &Call<'_>) -> Result<Response, Error> {
     let object = match call.store.get(&bucket.name, &key, None).await {
         Ok(object) => object,
         Err(StoreError::NotFound { .. }) => {
-            authorise::may_read(call, &bucket, ObjectAcl::Default)?;
+            authorise::may_read(call, bucket, ObjectAcl::Default)?;
             return Err(Error::no_such_key(&key));
         }
         Err(other) => return Err(error::from_store(other, &bucket.name, &key)),
     };
-    authorise::may_read(call, &bucket, object.info.attributes.acl)?;
+    authorise::may_read(call, bucket, object.info.attributes.acl)?;
     let limits = &call.config.limits;
     let original = object.info.clone();
     if original.length > limits.signed_playlist_bytes_max {
@@ -52,7 +50,7 @@ pub(crate) async fn answer(call: &Call<'_>) -> Result<Response, Error> {
     let in_path = (call.request.addressing == Addressing::PathStyle).then_some(&bucket.name);
     let signer = PlaylistSigner {
         base: Base::new(&call.request.host, in_path, &key),
-        bucket: bucket.name,
+        bucket: bucket.name.clone(),
         urls,
         limits: limits.clone(),
     };
@@ -110,8 +108,7 @@ fn send(call: &Call<'_>, info: ObjectInfo, text: String) -> Result<Response, Err
         Some(wanted) if extent == get_object::Extent::Range => wanted.resolve(info.length).unwrap_or(whole),
         _ => whole,
     };
-    let part = Bytes::from(text).slice(range.start as usize..range.end as usize);
-    let body = stream::once(async { Ok(part) }).boxed();
+    let body = ObjectBytes::AtOnce(Bytes::from(text).slice(range.start as usize..range.end as usize));
     let object = Object {
         info,
         range,

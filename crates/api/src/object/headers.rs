@@ -11,19 +11,30 @@ use crate::respond;
 
 /// Length, ETag and time: what every read says.
 pub(crate) fn identify(response: &mut Response, info: &ObjectInfo) {
-    response
-        .headers_mut()
-        .insert(header::CONTENT_LENGTH, HeaderValue::from(info.length));
-    respond::set(response, header::ETAG, &format!("\"{}\"", info.etag));
-    respond::set(response, header::LAST_MODIFIED, &info.modified.http_date());
+    identify_part(response, info, info.length);
+}
+
+fn identify_part(response: &mut Response, info: &ObjectInfo, length: u64) {
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    if let Ok(etag) = HeaderValue::try_from(["\"", &*info.etag, "\""].concat()) {
+        headers.insert(header::ETAG, etag);
+    }
+    let modified = HeaderValue::try_from(info.modified.http_date()).expect("an HTTP date is a header value");
+    headers.insert(header::LAST_MODIFIED, modified);
 }
 
 /// Everything that is said of an object besides its bytes (contract, 4.4).
 pub(crate) fn describe(response: &mut Response, info: &ObjectInfo) {
+    describe_part(response, info, info.length);
+}
+
+/// The same, where only `length` of its bytes are sent.
+pub(crate) fn describe_part(response: &mut Response, info: &ObjectInfo, length: u64) {
     response.headers_mut().reserve(HEADERS_USUAL);
-    identify(response, info);
-    respond::set(response, CRC64, &info.crc64.to_string());
+    identify_part(response, info, length);
     let headers = response.headers_mut();
+    headers.insert(CRC64, HeaderValue::from(info.crc64));
     headers.insert(OBJECT_TYPE, HeaderValue::from_static(object_type(&info.etag)));
     headers.insert(STORAGE_CLASS, HeaderValue::from_static("Standard"));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));

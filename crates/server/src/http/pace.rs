@@ -84,8 +84,8 @@ impl Pace {
     }
 
     /// The same body; once it is sent, or given up, the next request is waited for.
-    pub(super) fn until_sent(self, body: Body) -> Body {
-        Body::new(Sent { body, pace: self })
+    pub(super) fn until_sent(self, body: Body) -> Sent {
+        Sent { body, pace: self }
     }
 
     /// What is waited for now, and until when; `None` while nothing is that the peer must do.
@@ -143,7 +143,7 @@ impl Pace {
 }
 
 /// An answer that is being sent.
-struct Sent {
+pub(super) struct Sent {
     body: Body,
     pace: Pace,
 }

@@ -6,12 +6,12 @@ use std::{
 use alluvium_oss::{BucketName, ObjectAcl, ObjectKey};
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::{StreamExt, stream, stream::BoxStream};
+use futures_util::{StreamExt, stream};
 
 use super::{Fault, Operation, Rule};
 use crate::{
-    Body, Capabilities, CompleteUpload, Copy, Error, ListPage, ListQuery, NewUpload, Object, ObjectInfo, ObjectStore,
-    Part, PartInfo, PartPage, Put, RangeRequest, Upload, UploadPage, UploadQuery, crc64,
+    Body, Capabilities, CompleteUpload, Copy, Error, ListPage, ListQuery, NewUpload, Object, ObjectBytes, ObjectInfo,
+    ObjectStore, Part, PartInfo, PartPage, Put, RangeRequest, Upload, UploadPage, UploadQuery, crc64,
 };
 
 /// A store around another one to which the things happen that its [`Rule`]s say; clones share them.
@@ -290,11 +290,7 @@ async fn read(body: &Body) -> Result<Bytes, Error> {
 }
 
 /// The first `length` bytes, then `end`.
-fn cut(
-    body: BoxStream<'static, Result<Bytes, Error>>,
-    length: u64,
-    end: Option<Error>,
-) -> BoxStream<'static, Result<Bytes, Error>> {
+fn cut(body: ObjectBytes, length: u64, end: Option<Error>) -> ObjectBytes {
     let first = body.scan(length, |left, piece| {
         let piece = match piece {
             _ if *left == 0 => None,
@@ -307,5 +303,5 @@ fn cut(
         };
         std::future::ready(piece)
     });
-    first.chain(stream::iter(end.map(Err))).boxed()
+    ObjectBytes::InPieces(first.chain(stream::iter(end.map(Err))).boxed())
 }

@@ -3,7 +3,6 @@ use std::{ops::Range, path::Path, sync::Arc};
 use alluvium_oss::{BucketName, ObjectAcl, ObjectKey};
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::{StreamExt, stream};
 use tokio::sync::oneshot;
 
 use super::{
@@ -17,8 +16,9 @@ use super::{
     writer::{Change, Content},
 };
 use crate::{
-    Body, Capabilities, CompleteUpload, Copy, Error, ListPage, ListQuery, MemoryFile, NewUpload, Object, ObjectInfo,
-    ObjectStore, Part, PartInfo, PartPage, Put, RangeRequest, Upload, UploadId, UploadPage, UploadQuery, crc64,
+    Body, Capabilities, CompleteUpload, Copy, Error, ListPage, ListQuery, MemoryFile, NewUpload, Object, ObjectBytes,
+    ObjectInfo, ObjectStore, Part, PartInfo, PartPage, Put, RangeRequest, Upload, UploadId, UploadPage, UploadQuery,
+    crc64,
 };
 
 /// Objects in a folder of a local file system; how it keeps them is told by [its module](crate::local).
@@ -259,9 +259,10 @@ impl ObjectStore for LocalStore {
         } = begun;
         let body = match blob {
             Some(blob) if (first.len() as u64) < range.end - range.start => {
-                body::stream(Arc::clone(&self.inner.reads), blob, range.clone(), first, reading)
+                let threads = Arc::clone(&self.inner.reads);
+                ObjectBytes::InPieces(body::stream(threads, blob, range.clone(), first, reading))
             }
-            _ => stream::iter((!first.is_empty()).then_some(Ok(first))).boxed(),
+            _ => ObjectBytes::AtOnce(first),
         };
         Ok(Object {
             info,
