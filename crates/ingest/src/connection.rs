@@ -19,6 +19,7 @@ use crate::admission::{Admitted, Refusal};
 use crate::captures::Captures;
 use crate::end::{End, Gone};
 use crate::recorder::Recorder;
+use crate::rounds::Awake;
 use crate::scratch::Turn;
 use crate::session::{Session, Taken, note};
 use crate::storing::Storing;
@@ -119,6 +120,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Publisher<S> {
     async fn until_publish(&mut self) -> Result<PublishRequest, Gone> {
         let config = &self.ingest.config;
         let began = Instant::now();
+        let _awake = Awake::here();
         let mut next = self.wire.take_held(advance)?;
         loop {
             self.wire.send().await?;

@@ -69,6 +69,18 @@ pub(crate) fn want(at: Instant) {
     ROUNDS.with(|rounds| rounds.wanted.borrow_mut().push(Reverse(at + TIMER)));
 }
 
+/// How many rounds are wanted of this thread.
+#[cfg(test)]
+pub(crate) fn wanted_here() -> usize {
+    ROUNDS.with(|rounds| rounds.wanted.borrow().len())
+}
+
+/// How many connections of this thread wait for their peers.
+#[cfg(test)]
+pub(crate) fn awake_here() -> usize {
+    ROUNDS.with(|rounds| rounds.awake.load(Ordering::Relaxed))
+}
+
 impl Rounds {
     /// How long the thread rests from `now` on.
     fn rest(&self, now: Instant) -> Duration {

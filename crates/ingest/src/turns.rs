@@ -80,27 +80,30 @@ impl Turns {
         let had_gathered = matches!(self.state, State::Due { .. });
         let is_watched = cut.is_some_and(|cut| cut <= now && now < cut + WATCH_MAX);
         let distance = match self.state {
-            State::Due { whole: false } => self.distance,
             _ if is_watched => Duration::ZERO,
+            State::Due { whole: false } => self.distance,
             _ => self.after(bytes),
         };
+        if distance.is_zero() {
+            self.enter(State::Open);
+            return Next {
+                flush: had_gathered,
+                turn: None,
+            };
+        }
         let turn = now + distance;
         // A turn may be late by a round, the end of a segment is not to be.
         let instead = cut.filter(|cut| now < *cut && *cut < turn + ROUND_MAX);
         if let Some(cut) = instead {
             rounds::want(cut.into_std());
         }
-        let gathers = distance > Duration::ZERO && !is_watched;
-        self.enter(match gathers {
-            true => State::Gathering {
-                whole: instead.is_none(),
-            },
-            false => State::Open,
+        self.enter(State::Gathering {
+            whole: instead.is_none(),
         });
         Next {
             // What has gathered in the socket gathers here no longer.
-            flush: had_gathered || gathers,
-            turn: gathers.then_some(instead.unwrap_or(turn)),
+            flush: true,
+            turn: Some(instead.unwrap_or(turn)),
         }
     }
 
@@ -169,6 +172,7 @@ mod tests {
             }
         );
         assert!(!turns.is_gathering());
+        assert_eq!(rounds::wanted_here(), 0, "it is read in any case");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use super::house;
 use super::support::House;
+use crate::rounds;
 
 /// A peer that speaks no RTMP of its own.
 struct Peer {
@@ -52,6 +53,18 @@ fn assert_at(after: Duration, limit: Duration) {
         (limit..limit + Duration::from_millis(1100)).contains(&after),
         "{after:?}, not {limit:?}"
     );
+}
+
+#[tokio::test]
+async fn a_thread_stays_awake_for_who_does_not_publish_yet() {
+    let house = house(|_| {}).await;
+    let mut peer = Peer::connect(&house, 1 << 16);
+    peer.pipe.write_all(&HANDSHAKE[..1537]).await.unwrap();
+    peer.pipe.read_exact(&mut [0]).await.unwrap();
+    assert_eq!(rounds::awake_here(), 1);
+    peer.pipe.shutdown().await.unwrap();
+    peer.closed().await;
+    assert_eq!(rounds::awake_here(), 0);
 }
 
 #[tokio::test(start_paused = true)]
